@@ -1,0 +1,66 @@
+"""dlt, the data load tool: from any Python data to typed, related tables, fast and without losing a row."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dlt.pipeline.factory import attach, pipeline, run  # the function stands in the place of the package of its name
+
+if TYPE_CHECKING:
+    from dlt import destinations
+    from dlt.destinations._custom import destination
+    from dlt.extract import current
+    from dlt.extract import marks as mark
+    from dlt.extract.decorators import defer, resource, source, transformer
+    from dlt.pipeline.pipeline import Pipeline
+    from dlt.schema.schema import Schema
+
+__version__ = "1.31.0"
+
+# name -> where it is; loaded when it is first used
+_LATER = {
+    "Pipeline": "dlt.pipeline.pipeline:Pipeline",
+    "Schema": "dlt.schema.schema:Schema",
+    "current": "dlt.extract.current",
+    "defer": "dlt.extract.decorators:defer",
+    "destination": "dlt.destinations._custom:destination",
+    "destinations": "dlt.destinations",
+    "mark": "dlt.extract.marks",
+    "resource": "dlt.extract.decorators:resource",
+    "source": "dlt.extract.decorators:source",
+    "transformer": "dlt.extract.decorators:transformer",
+}
+
+__all__ = [
+    "Pipeline",
+    "Schema",
+    "__version__",
+    "attach",
+    "current",
+    "defer",
+    "destination",
+    "destinations",
+    "mark",
+    "pipeline",
+    "resource",
+    "run",
+    "source",
+    "transformer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    place = _LATER.get(name)
+    if place is None:
+        raise AttributeError(f"module 'dlt' has no attribute {name!r}")
+    module, _, attribute = place.partition(":")
+    found: Any = import_module(module)
+    if attribute:
+        found = getattr(found, attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,166 @@
+"""DuckDB: a database in one file, in memory, or behind a connection that is open already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlt.config.settings import data_dir, local_dir, run_settings, setting
+from dlt.errors import ConfigError, missing
+from dlt.load.session import Destination, Load
+from dlt.schema.capabilities import Capabilities
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from dlt.sql.session import SqlSession
+
+logger = logging.getLogger("dlt")
+
+CAPS = Capabilities(
+    file_formats=("arrow", "insert_values", "parquet", "jsonl", "csv"),
+    file_bytes=96 << 20,
+    max_table_name=65536,
+    max_column_name=65536,
+    merge_strategies=("delete-insert", "upsert", "scd2", "insert-only", "cdc"),
+    replace_strategies=("truncate-and-insert", "insert-from-staging"),
+    transactions=True,
+    alter_type=True,
+)
+# capabilities that have another name in the public API
+PUBLIC_CAPS = {
+    "naming_convention": "naming",
+    "recommended_file_size": "file_bytes",
+    "max_identifier_length": "max_table_name",
+    "max_column_identifier_length": "max_column_name",
+    "has_case_sensitive_identifiers": "case_sensitive",
+}
+CONFIG = ("read_only", "extensions", "global_config", "pragmas", "statements", "local_config", "session_timezone")
+DESTINATION = ("destination_name", "environment", "destination_type")
+
+
+class duckdb:  # noqa: N801 - the public name
+    """A DuckDB destination.
+
+    credentials: a path, `duckdb:///path`, `:memory:` (one database as long as this object lives), `:pipeline:` (in the
+    work directory of the pipeline) or an open connection, which stays open. Default: `<pipeline_name>.duckdb` in the
+    current folder. create_indexes: UNIQUE constraints for columns with that hint. Options: `read_only, extensions,
+    global_config, pragmas, statements, local_config, session_timezone` and any capability by its name.
+    """
+
+    destination_type = "dlt.destinations.duckdb"
+
+    def __init__(self, credentials: Any = None, create_indexes: bool = False, **kwargs: Any) -> None:
+        self.credentials, self.create_indexes = credentials, create_indexes
+        self.options = {key: kwargs.pop(key) for key in CONFIG if key in kwargs}
+        self.destination_name = kwargs.pop("destination_name", None) or "duckdb"
+        self.environment = kwargs.pop("environment", None)
+        self.caps = _caps(kwargs)
+        self._memory: DuckDBPyConnection | None = None
+
+    def bind(
+        self, pipeline_name: str | None = None, *, credentials: Any = None, working_dir: str | None = None
+    ) -> Destination:
+        """The destination for one pipeline."""
+        given = credentials if credentials is not None else self.credentials
+        place = self._place(given, pipeline_name, working_dir)
+        memory = run_settings(pipeline_name or "").memory_limit // 2
+
+        def open_session(dataset: str, load: Load | None) -> SqlSession:
+            from dlt.sql.dialect import DUCKDB
+            from dlt.sql.drivers import DuckDBDriver
+            from dlt.sql.session import SqlSession
+
+            connection = self._connect(place, memory)
+            [(catalog,)] = connection.execute("SELECT current_database()").fetchall()
+            driver = DuckDBDriver(connection)
+            return SqlSession(driver, DUCKDB, self.caps, dataset, load, catalog=catalog, unique=self.create_indexes)
+
+        location = place if isinstance(place, str) else "open connection"
+        return Destination(self.destination_name, self.destination_type, self.caps, open_session, location, location)
+
+    def _place(self, given: Any, pipeline_name: str | None, working_dir: str | None) -> Any:
+        """An absolute path, `:memory:` or an open connection."""
+        name = self.destination_name
+        if given is None:
+            given = setting(f"destination.{name}.credentials", "destination.duckdb.credentials", default=None)
+        file = f"{pipeline_name or 'dlt'}.duckdb" if name == "duckdb" else f"{name}.duckdb"
+        if isinstance(given, Mapping):
+            given = given.get("database")
+        if given is None:
+            return str(local_dir() / file)
+        if isinstance(given, Path):
+            given = str(given)
+        if not isinstance(given, str):
+            given = getattr(given, "database", given)
+        if not isinstance(given, str):
+            if not hasattr(given, "cursor"):
+                raise ConfigError(
+                    f"A {type(given).__name__} says nothing of a DuckDB database.",
+                    key=f"destination.{name}.credentials",
+                    hint="give a path, duckdb:///path, :memory:, :pipeline: or an open connection",
+                )
+            return given
+        path = given.removeprefix("duckdb:///").removeprefix("duckdb://").removeprefix("duckdb:")
+        if path == ":memory:":
+            return path
+        if path == ":pipeline:":
+            folder = Path(working_dir) if working_dir else data_dir() / "pipelines" / (pipeline_name or "dlt")
+            return str(folder / file)
+        return str(local_dir() / path) if path else str(local_dir() / file)
+
+    def _connect(self, place: Any, memory: int) -> DuckDBPyConnection:
+        """A connection for one session, which closes it."""
+        try:
+            import duckdb as module
+        except ImportError as error:
+            raise missing("The DuckDB destination", "duckdb") from error
+        from dlt.sql.drivers import translated
+
+        with translated(f"opening {place}"):
+            if not isinstance(place, str):
+                connection: DuckDBPyConnection = place.cursor()
+            elif place == ":memory:":
+                self._memory = self._memory or module.connect(place)
+                connection = self._memory.cursor()
+            else:
+                Path(place).parent.mkdir(parents=True, exist_ok=True)
+                connection = module.connect(place, read_only=bool(self.options.get("read_only")))
+            for statement in self._settings(isinstance(place, str), memory):
+                connection.execute(statement)
+        return connection
+
+    def _settings(self, own: bool, memory: int) -> list[str]:
+        """What is set on each connection; the settings of the whole database only when it is not the user's."""
+        options = self.options
+        whole = (
+            {"memory_limit": f"{memory}B", **(options.get("global_config") or {})}
+            if own
+            else options.get("global_config") or {}
+        )
+        local = {"TimeZone": options.get("session_timezone", "UTC"), **(options.get("local_config") or {})}
+        out = [f"LOAD {name}" for name in options.get("extensions") or ()]
+        out += [f"SET GLOBAL {key} = {_value(value)}" for key, value in whole.items()]
+        out += [f"PRAGMA {pragma}" for pragma in options.get("pragmas") or ()]
+        out += [f"SET SESSION {key} = {_value(value)}" for key, value in local.items() if value is not None]
+        return [*out, *(options.get("statements") or ())]
+
+    def __repr__(self) -> str:
+        return f"<duckdb destination {self.destination_name}>"
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, (bool, int, float)) else "'" + str(value).replace("'", "''") + "'"
+
+
+def _caps(given: Mapping[str, Any]) -> Capabilities:
+    """The capabilities with those of the arguments; what is unknown is noted in the log."""
+    known = {field.name for field in fields(Capabilities)}
+    named = {PUBLIC_CAPS.get(key, key): value for key, value in given.items() if key not in DESTINATION}
+    for key in [key for key in named if key not in known]:
+        logger.warning("duckdb: the argument %s is not known and does nothing.", key)
+        del named[key]
+    return replace(CAPS, **{key: value for key, value in named.items() if value is not None})

@@ -1,0 +1,254 @@
+"""Items -> places: to which table each item goes, and with which hints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from dlt.errors import DltError, ResourceError
+from dlt.extract.evaluate import evaluate, line_of
+from dlt.extract.hints import Hints, Path, is_dynamic, merge_hints, nested_tables, table_of
+from dlt.extract.marks import DataItemWithMeta, HintsMeta, MaterializedEmptyList, TableNameMeta
+from dlt.extract.pipe import kind_of, rows_in
+
+if TYPE_CHECKING:
+    from dlt.extract.read import Place
+    from dlt.extract.resource import DltResource
+    from dlt.extract.source import DltSource
+    from dlt.extract.state import State
+    from dlt.schema.model import Table
+
+MOST_VARIATIONS = 100  # places of one table whose hints are functions of the item that are kept for reuse
+
+Placed = Iterator[tuple["Place", Any]]
+
+
+class Placing:
+    """The items of a source with their places; iterate it once, then ask it what happened.
+
+    A place is `(table name, Table, nested hints by path, max nesting)`, names as the user wrote them. While the hints of
+    a table are the same, its place is the same object. An item is a row, a list of rows, an Arrow table or batch, or a
+    frame; at the end an empty list comes for each table that must exist, or be emptied, though it got no rows.
+    """
+
+    def __init__(self, source: DltSource, items: Iterator[tuple[DltResource, Any]]) -> None:
+        self.source = source
+        self.resources = list(source.selected_resources.values())
+        self.rows: dict[tuple[str, str], int] = {}  # (resource, table) -> rows that went there; 0: reached without rows
+        self.empty: list[Place] = []  # the places for which an empty list came
+        self._items = items
+        self._homes = {id(resource): _Home(resource, source.max_table_nesting) for resource in self.resources}
+
+    def __iter__(self) -> Placed:
+        try:
+            for resource, item in self._items:
+                meta = None
+                if type(item) is DataItemWithMeta:
+                    item, meta = item.data, item.meta  # noqa: PLW2901
+                home = self._homes[id(resource)]
+                for place, part in home.places_of(item, meta):
+                    for rows, piece in _counted(part):
+                        key = (resource.name, place[0])
+                        self.rows[key] = self.rows.get(key, 0) + rows
+                        yield place, piece
+        finally:
+            if (close := getattr(self._items, "close", None)) is not None:
+                close()
+        for home in self._homes.values():
+            for place in home.without_rows(self.rows):
+                self.rows.setdefault((home.resource.name, place[0]), 0)
+                self.empty.append(place)
+                yield place, []
+
+    @property
+    def replaced(self) -> set[str]:
+        """The resources whose write disposition is replace: those of their tables that got no rows are to be emptied."""
+        return {resource.name for resource in self.resources if _replaces(resource.write_disposition)}
+
+    @property
+    def filtered(self) -> dict[str, int]:
+        """How many rows code of the user dropped (filters, limits, None), by table name; if that is a function of the
+        item, by the name of the resource."""
+        found: dict[str, int] = {}
+        for resource in self.resources:
+            if resource.filtered:
+                name = resource.name if callable(resource.table_name) else resource.table_name
+                found[name] = found.get(name, 0) + resource.filtered
+        return found
+
+
+def placed(
+    source: DltSource, state: State | None = None, *, mode: Literal["round_robin", "fifo"] = "round_robin"
+) -> Placing:
+    """Evaluate the selected resources of a source: an iterable of (place, item), see `Placing`.
+
+    `state` is the state of the pipeline, which the code of the user reads and changes.
+    """
+    resources = list(source.selected_resources.values())
+    return Placing(source, evaluate(resources, state=state, source=source, mode=mode))
+
+
+def _replaces(disposition: Any) -> bool:
+    return disposition == "replace" or (isinstance(disposition, Mapping) and disposition.get("disposition") == "replace")
+
+
+def _counted(item: Any) -> Iterator[tuple[int, Any]]:
+    """The item with its number of rows; what does not tell it comes in batches that do."""
+    if kind_of(type(item)) != "table":
+        yield rows_in(item), item
+        return
+    from dlt.arrow.interop import batches_of
+
+    for batch in batches_of(item):
+        yield batch.num_rows, batch
+
+
+class _Home:
+    """The places of one resource."""
+
+    def __init__(self, resource: DltResource, max_nesting: int | None) -> None:
+        self.resource = resource
+        self.max_nesting = max_nesting
+        self.hints: Hints | None = None  # those that the places were made of; the code of the user may change them
+        self.places: dict[str, Place] = {}
+        self.varying: dict[str, list[tuple[list[Any], Place]]] = {}
+        self.materialized: dict[str, Place] = {}
+
+    def places_of(self, item: Any, meta: Any) -> Placed:
+        """The item, or its parts, with their places."""
+        name: Any = None
+        if isinstance(meta, TableNameMeta):
+            name = meta.table_name
+        elif isinstance(meta, HintsMeta):
+            name = self.marked(meta)
+        resource = self.resource
+        if self.hints is not resource._hints:  # noqa: SLF001 - replaced as a whole when it changes
+            self.hints = resource._hints  # noqa: SLF001
+            self.places.clear()
+            self.varying.clear()
+        if isinstance(item, MaterializedEmptyList):
+            place = self.materialized_place(name)
+            self.materialized[place[0]] = place
+            return
+        name = name or resource.table_name
+        if callable(name) or (is_dynamic(self.hints) and name not in resource._variants):  # noqa: SLF001
+            yield from self.dispatched(item, name)
+        else:
+            yield self.place(name), item
+
+    def marked(self, meta: HintsMeta) -> str | None:
+        """Take the hints of a mark over; returns the table it names, if it is for that table only."""
+        resource, variant = self.resource, meta.create_table_variant
+        if not variant:
+            if merge_hints(resource._hints, meta.hints) != resource._hints:  # noqa: SLF001
+                resource.merge_hints(meta.hints)
+            return None
+        name = meta.hints.get("table_name")
+        known = resource._variants.get(name) if isinstance(name, str) else None  # noqa: SLF001
+        if known is None or merge_hints(known, meta.hints) != known:
+            resource.merge_hints(meta.hints, create_table_variant=True)
+            self.places.pop(str(name), None)
+        return str(name)
+
+    def materialized_place(self, name: Any) -> Place:
+        name = name or self.resource.table_name
+        if callable(name):
+            raise ResourceError(
+                "Which table is to be made? Its name is a function of the item.",
+                resource=self.resource.name,
+                hint="mark it: dlt.mark.with_table_name(dlt.mark.materialize_table_schema(), name)",
+            )
+        return self.place(name)
+
+    def place(self, name: str) -> Place:
+        """The place of a table whose hints are the same for all items."""
+        found = self.places.get(name)
+        if found is None:
+            found = self.places[name] = self.make(name, self.resource.hints_for(name))
+        return found
+
+    def make(self, name: str, hints: Hints, item: Any = None) -> Place:
+        table = table_of(hints, name, self.resource.name, item)
+        if name in self.resource._variants:  # noqa: SLF001
+            table = table.with_(variant_name=name)
+        nested: dict[Path, Table] = dict(nested_tables(hints, name, self.resource.name, item))
+        depth = hints.get("max_table_nesting")
+        return name, table, nested, self.max_nesting if depth is None else depth
+
+    def dispatched(self, item: Any, name: Any) -> Placed:
+        """Items whose table or hints depend on them: rows of a page that belong together stay together."""
+        if type(item) is not list:
+            yield self.varied(item, name), item
+            return
+        groups: dict[int, tuple[Place, list[Any]]] = {}
+        if not is_dynamic(self.hints or {}):
+            by_name: dict[str, list[Any]] = {}
+            for row, table in zip(item, self.names(item, name), strict=True):
+                by_name.setdefault(table, []).append(row)
+            yield from ((self.place(table), rows) for table, rows in by_name.items())
+            return
+        for row in item:
+            place = self.varied(row, name)
+            groups.setdefault(id(place), (place, []))[1].append(row)
+        yield from groups.values()
+
+    def names(self, rows: list[Any], name: Callable[[Any], Any]) -> list[str]:
+        try:
+            found = [name(row) for row in rows]
+        except Exception as cause:
+            raise self.failed("table_name", cause) from cause
+        for row, one in zip(rows, found, strict=True):
+            if not isinstance(one, str) or not one:
+                raise ResourceError(
+                    "The function for the table name must return a text.",
+                    resource=self.resource.name,
+                    value=repr(one),
+                    item=repr(row)[:200],
+                )
+        return found
+
+    def varied(self, item: Any, name: Any) -> Place:
+        """The place for one item; the same one as before when the functions give the same."""
+        table = self.names([item], name)[0] if callable(name) else name
+        if table in self.resource._variants or not is_dynamic(self.hints or {}):  # noqa: SLF001
+            return self.place(table)
+        hints = self.hints or {}
+        functions = {key: value for key, value in hints.items() if callable(value) and key not in ("table_name", "validator")}
+        values = []
+        for key, function in functions.items():
+            try:
+                values.append(function(item))
+            except DltError:
+                raise
+            except Exception as cause:
+                raise self.failed(key, cause) from cause
+        known = self.varying.setdefault(table, [])
+        for before, place in known:
+            if before == values:
+                return place
+        plain = merge_hints({}, {**hints, **dict(zip(functions, values, strict=True)), "table_name": table})
+        place = self.make(table, plain, item)
+        known.append((values, place))
+        del known[:-MOST_VARIATIONS]
+        return place
+
+    def failed(self, hint: str, cause: Exception) -> ResourceError:
+        return ResourceError(
+            f"In resource {self.resource.name!r} the function for the hint {hint!r} raised {type(cause).__name__}: {cause}",
+            resource=self.resource.name,
+            line=line_of(cause),
+        )
+
+    def without_rows(self, rows: Mapping[tuple[str, str], int]) -> Iterator[Place]:
+        """The places of tables that must be there though no row came."""
+        resource = self.resource
+        found = dict(self.materialized)
+        name = resource.table_name
+        if not callable(name) and not is_dynamic(resource._hints) and _replaces(resource.write_disposition):  # noqa: SLF001
+            if self.hints is not resource._hints:  # noqa: SLF001
+                self.places.clear()
+            found.setdefault(name, self.place(name))
+        for variant, hints in resource._variants.items():  # noqa: SLF001
+            if _replaces(hints.get("write_disposition")):
+                found.setdefault(variant, self.place(variant))
+        yield from (place for table, place in found.items() if not rows.get((resource.name, table)))

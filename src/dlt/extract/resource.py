@@ -1,0 +1,515 @@
+"""DltResource: a named pipe of steps that makes items, and the hints of the tables they go to."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from dlt.errors import NotBuilt, ResourceError, SchemaError
+from dlt.extract import hints as hinting
+from dlt.extract.hints import Hints, merge_hints, nested_tables, table_of
+from dlt.extract.marks import HintsMeta, TableNameMeta
+from dlt.extract.pipe import Limit, Pipe, Step, StepKind, items_of, kind_of, takes_meta
+from dlt.extract.signatures import bound_arguments, check_defaults, missing_arguments, takes_item
+
+if TYPE_CHECKING:
+    from dlt.schema.model import Table
+
+logger = logging.getLogger("dlt")
+
+NameOf = Callable[[dict[str, Any]], str]  # of the arguments a function is bound to
+
+
+class DltResource:
+    """A named source of items, or a transformer of those of another one, with hints for the tables the items go to.
+
+    Made by `dlt.resource` and `dlt.transformer`. Iterate it to get the items one by one.
+    """
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        hints: Hints | None = None,
+        selected: bool = True,
+        *,
+        section: str | None = None,
+        name_of: NameOf | None = None,
+        section_of: NameOf | None = None,
+    ) -> None:
+        self._pipe = pipe
+        self._hints: Hints = {}
+        self._variants: dict[str, Hints] = {}
+        self._name_of, self._section_of = name_of, section_of
+        self.selected = selected
+        self.section = section
+        self.source_name: str | None = None  # the source this belongs to
+        self.filtered = 0  # rows that code of the user dropped in the last evaluation
+        if hints:
+            self.merge_hints(hints)
+
+    @classmethod
+    def from_data(
+        cls,
+        data: Any,
+        name: str | NameOf | None = None,
+        section: str | NameOf | None = None,
+        hints: Hints | None = None,
+        selected: bool = True,
+        data_from: Any = None,
+        *,
+        transformer: bool = False,
+    ) -> Self:
+        """A resource of a function, a generator, or anything that can be iterated or has `__arrow_c_stream__`.
+
+        With `data_from`, or as `transformer`, `data` is a function that is called with each item of another resource.
+        ResourceError when no items can come of this, or without a name.
+        """
+        name_of = name if callable(name) else None
+        section_of = section if callable(section) else None
+        own = None if callable(name) else name
+        own = own or _name_of_callable(data)
+        if not own:
+            raise ResourceError(
+                f"A resource of {type(data).__name__} needs a name.",
+                hint="give name=, or with pipeline.run: table_name=",
+            )
+        transformer = transformer or data_from is not None
+        _check_data(data, own, transformer=transformer)
+        kind: StepKind = "transform" if transformer else "generator"
+        if kind_of(type(data)) == "table":
+            data = [data]
+        made = cls(
+            Pipe(own, [Step(kind, data)]),
+            hints,
+            selected,
+            section=None if callable(section) else section,
+            name_of=name_of,
+            section_of=section_of,
+        )
+        if data_from is not None:
+            made.pipe_data_from(data_from)
+        return made
+
+    # ---- name and arguments
+
+    @property
+    def name(self) -> str:
+        """The name: of the table too, unless the hints say otherwise."""
+        return self._pipe.name
+
+    def with_name(self, new_name: str, new_section: str | None = None) -> Self:
+        """A copy with another name, and so with a state of its own; what feeds it is copied and renamed too."""
+
+        def renamed(pipe: Pipe) -> str:
+            if pipe is self._pipe:
+                return new_name
+            return pipe.name.replace(self.name, new_name) if self.name in pipe.name else f"{pipe.name}_{new_name}"
+
+        return self._with(self._pipe.clone({}, renamed), section=new_section)
+
+    def _with(self, pipe: Pipe, *, section: str | None = None) -> Self:
+        """A copy of this resource with another pipe, which belongs to no source."""
+        made = type(self)(pipe, selected=self.selected, section=section or self.section)
+        made._hints, made._variants = dict(self._hints), dict(self._variants)
+        made._name_of, made._section_of = self._name_of, self._section_of
+        return made
+
+    def _clone(self, memo: dict[Pipe, Pipe] | None = None) -> Self:
+        """A copy; pipes in `memo` were copied before."""
+        return self._with(self._pipe.clone({} if memo is None else memo))
+
+    @property
+    def is_transformer(self) -> bool:
+        """True when this is fed by another resource."""
+        return self._pipe.is_transformer
+
+    @property
+    def requires_args(self) -> bool:
+        """True when the function must be called with arguments first."""
+        return not self.args_bound and bool(missing_arguments(self._pipe.gen, self.is_transformer))
+
+    @property
+    def args_bound(self) -> bool:
+        """True once arguments were given, or when the data is no function."""
+        return self._pipe.args is not None or not callable(self._pipe.gen)
+
+    @property
+    def explicit_args(self) -> Mapping[str, Any]:
+        """The arguments of the call by name; TypeError before it."""
+        if self._pipe.args is None:
+            raise TypeError(f"The resource {self.name!r} was not called with arguments yet.")
+        return bound_arguments(self._pipe.gen, self.is_transformer, self._pipe.args, self._pipe.kwargs)
+
+    def bind(self, *args: Any, **kwargs: Any) -> Self:
+        """Give the function its arguments, in place. TypeError when they do not fit, or the second time."""
+        if not callable(self._pipe.gen):
+            raise TypeError(f"The resource {self.name!r} is no function but {type(self._pipe.gen).__name__}: it takes no arguments.")
+        if self._pipe.args is not None:
+            raise TypeError(f"The resource {self.name!r} was called before; arguments can be given only once.")
+        bound = bound_arguments(self._pipe.gen, self.is_transformer, args, kwargs)
+        self._pipe.args, self._pipe.kwargs = args, kwargs
+        if self._name_of is not None:
+            self._pipe.name = self._name_of(_with_defaults(self._pipe.gen, bound))
+        if self._section_of is not None:
+            self.section = self._section_of(_with_defaults(self._pipe.gen, bound))
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Self:
+        """A copy of this resource whose function has these arguments; what feeds it is shared."""
+        parent = self._pipe.parent
+        pipe = self._pipe.clone({} if parent is None else {parent: parent})
+        return self._with(pipe).bind(*args, **kwargs)
+
+    # ---- steps
+
+    def add_map(self, item_map: Callable[..., Any], insert_at: int | None = None) -> Self:
+        """Call a function with each item, or with item and mark; what it returns takes the place of the item."""
+        return self._add("map", item_map, insert_at)
+
+    def add_filter(self, item_filter: Callable[..., Any], insert_at: int | None = None) -> Self:
+        """Keep the items for which a function of the item, or of item and mark, returns true."""
+        return self._add("filter", item_filter, insert_at)
+
+    def add_yield_map(self, item_map: Callable[..., Iterator[Any]], insert_at: int | None = None) -> Self:
+        """Call a generator function with each item; all that it yields takes the place of the item."""
+        return self._add("yield_map", item_map, insert_at)
+
+    def add_metrics(self, metrics_f: Callable[[Any, Any, dict[str, Any]], None], insert_at: int | None = None) -> Self:
+        """Call a function with what passes (an item or a page), its mark, and a dict for your figures."""
+        self._pipe.add(Step("metrics", metrics_f), insert_at)
+        return self
+
+    def add_step(self, transform: Any, insert_at: int | None = None) -> Self:
+        """Call an object with what passes (an item or a page) and its mark, or without the mark if it takes one argument."""
+        return self._add("raw", transform, insert_at)
+
+    def _add(self, kind: StepKind, call: Any, insert_at: int | None) -> Self:
+        if not callable(call):
+            raise TypeError(f"A step of the resource {self.name!r} must be a function, not {type(call).__name__}.")
+        self._pipe.add(Step(kind, call, takes_meta(call)), insert_at)
+        return self
+
+    def add_limit(
+        self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False
+    ) -> Self:
+        """Stop after so many yielded items (a page counts as one) or, with `count_rows`, rows, or after `max_time`
+        seconds. The page that crosses the limit is kept whole. 0 items: only the table; None or -1: no limit."""
+        if self.is_transformer:
+            logger.warning("A limit on the transformer %s has no effect; limit what feeds it.", self.name)
+            return self
+        if max_items is not None and max_items < 0:
+            max_items = None
+        self._pipe.remove("limit")
+        if max_items is not None or max_time is not None:
+            self._pipe.add(Step("limit", Limit(max_items, max_time, count_rows)))
+        return self
+
+    def parallelize(self) -> NoReturn:
+        """Run the generator in a thread; not available yet."""
+        raise NotBuilt("Parallel resources are not built yet.", resource=self.name, hint="leave parallelized=True away")
+
+    def select_tables(self, *table_names: str) -> Self:
+        """Keep only the items that go to these tables: by their mark, or by a table name that is a function."""
+        wanted = frozenset(table_names)
+
+        def select(item: Any, meta: Any) -> Any:
+            if isinstance(meta, TableNameMeta):
+                return item if meta.table_name in wanted else None
+            if isinstance(meta, HintsMeta) and isinstance(name := meta.hints.get("table_name"), str):
+                return item if name in wanted else None
+            name = self.table_name
+            if not callable(name):
+                return item if name in wanted else None
+            if type(item) is list:
+                return [value for value in item if name(value) in wanted]
+            return item if name(item) in wanted else None
+
+        self._pipe.add(Step("tables", select, with_meta=True))
+        return self
+
+    @property
+    def incremental(self) -> Any:
+        """The incremental loading of this resource; None, as it is not available yet."""
+        return None
+
+    def set_incremental(self, new_incremental: Any) -> Self:
+        """Load incrementally; not available yet."""
+        if new_incremental is not None:
+            raise NotBuilt("Incremental loading is not built yet.", resource=self.name)
+        return self
+
+    @property
+    def limit(self) -> Limit | None:
+        """What `add_limit` set."""
+        step = self._pipe.find("limit")
+        return step.call if step else None
+
+    @property
+    def validator(self) -> Any:
+        """What checks the rows by a pydantic model, or None."""
+        step = self._pipe.find("validate")
+        return step.call if step else None
+
+    @validator.setter
+    def validator(self, validator: Any) -> None:
+        self._pipe.remove("validate")
+        if validator is not None:
+            self._pipe.add(Step("validate", validator))
+
+    def pipe_data_from(self, data_from: Any) -> None:
+        """Feed this transformer the items of another resource, or of a function or iterable."""
+        if not self.is_transformer:
+            raise ResourceError(
+                f"The resource {self.name!r} makes its own items and cannot be fed.",
+                resource=self.name,
+                hint="decorate it with dlt.transformer",
+            )
+        if isinstance(data_from, Pipe):
+            self._pipe.parent = data_from
+            return
+        if not isinstance(data_from, DltResource):
+            name = _name_of_callable(data_from) or f"{self.name}_data"
+            data_from = DltResource.from_data(data_from, name=name, section=self.section, selected=False)
+        self._pipe.parent = data_from._pipe
+
+    def __or__(self, other: Any) -> DltResource:
+        """`resource | transformer` feeds the transformer and returns it; a function becomes a step of this resource."""
+        if isinstance(other, DltResource):
+            other.pipe_data_from(self)
+            return other
+        if not callable(other):
+            raise TypeError(f"{self.name!r} | {other!r}: expected a transformer or a function.")
+        return self.add_yield_map(other) if inspect.isgeneratorfunction(other) else self.add_map(other)
+
+    def __ror__(self, data: Any) -> Self:
+        """`[1, 2] | transformer` feeds it the items of anything that can be iterated."""
+        self.pipe_data_from(data)
+        return self
+
+    # ---- hints
+
+    def apply_hints(
+        self,
+        table_name: Any = None,
+        parent_table_name: Any = None,
+        write_disposition: Any = None,
+        columns: Any = None,
+        primary_key: Any = None,
+        merge_key: Any = None,
+        incremental: Any = None,
+        schema_contract: Any = None,
+        additional_table_hints: dict[str, Any] | None = None,
+        table_format: Any = None,
+        file_format: Any = None,
+        references: Any = None,
+        create_table_variant: bool = False,
+        nested_hints: Any = None,
+    ) -> Self:
+        """Put hints in the place of those this resource has. None keeps a hint, an empty value removes it, columns are
+        merged by name. As a table variant they hold only for the table they name."""
+        given = {key: value for key, value in locals().items() if key not in ("self", "create_table_variant")}
+        return self.merge_hints(given, create_table_variant)
+
+    def merge_hints(self, hints_template: Mapping[str, Any], create_table_variant: bool = False) -> Self:
+        """`apply_hints` with the hints as a dict, as `dlt.mark.make_hints` gives it."""
+        if create_table_variant:
+            name = hints_template.get("table_name")
+            if not isinstance(name, str) or not name:
+                raise SchemaError(
+                    "Hints for a table variant must name the table.", resource=self.name, hint="give table_name="
+                )
+            self._variants = {**self._variants, name: merge_hints(self._variants.get(name) or {}, hints_template)}
+            return self
+        self._hints = merge_hints(self._hints, hints_template)
+        if (validator := self._hints.get("validator")) is not self.validator:
+            self.validator = validator
+        return self
+
+    def hints_for(self, table_name: str) -> Hints:
+        """The hints for a table of this resource: of its variant, or those of the resource."""
+        return self._variants.get(table_name) or self._hints
+
+    @property
+    def has_dynamic_hints(self) -> bool:
+        """True when a hint, other than the table name, is a function of the item."""
+        return hinting.is_dynamic(self._hints)
+
+    @property
+    def table_name(self) -> Any:
+        """The table the items go to, or the function that tells it."""
+        return self._hints.get("table_name") or self.name
+
+    @table_name.setter
+    def table_name(self, value: Any) -> None:
+        self.apply_hints(table_name=value)
+
+    @property
+    def parent_table_name(self) -> Any:
+        """The table this one is nested in."""
+        return self._hints.get("parent_table_name")
+
+    @property
+    def write_disposition(self) -> Any:
+        """What happens to the rows that are there: append, replace, merge (or a dict), skip."""
+        return self._hints.get("write_disposition") or "append"
+
+    @write_disposition.setter
+    def write_disposition(self, value: Any) -> None:
+        self.apply_hints(write_disposition=value)
+
+    @property
+    def columns(self) -> Any:
+        """The declared columns by name."""
+        return self._hints.get("columns")
+
+    @property
+    def schema_contract(self) -> Any:
+        """What may happen to tables, columns and types that are not known yet."""
+        return self._hints.get("schema_contract")
+
+    @schema_contract.setter
+    def schema_contract(self, value: Any) -> None:
+        self.apply_hints(schema_contract=value)
+
+    @property
+    def table_format(self) -> Any:
+        """The table format: delta, iceberg, native ..."""
+        return self._hints.get("table_format")
+
+    @property
+    def nested_hints(self) -> Any:
+        """Hints for nested tables by key, or path of keys."""
+        return self._hints.get("nested_hints")
+
+    @property
+    def max_table_nesting(self) -> int | None:
+        """How many levels of nested lists become tables; None: as the source says."""
+        return self._hints.get("max_table_nesting")
+
+    @max_table_nesting.setter
+    def max_table_nesting(self, value: int | None) -> None:
+        rest = {key: hint for key, hint in self._hints.items() if key != "max_table_nesting"}
+        self._hints = rest if value is None else {**rest, "max_table_nesting": value}
+
+    def compute_table_schema(self, item: Any = None, meta: Any = None) -> dict[str, Any]:
+        """What the hints declare of the table, as a dict; `item` is needed when hints are functions of it."""
+        from dlt.schema.stored import table_dict
+
+        return table_dict(self._table(item, meta)[0])
+
+    def compute_nested_table_schemas(
+        self, root_table_name: str, naming: Any = None, item: Any = None, meta: Any = None
+    ) -> list[dict[str, Any]]:
+        """What the hints declare of nested tables, as dicts; with a naming convention their names are normalised."""
+        from dlt.schema.stored import table_dict
+        from dlt.schema.tables import normalized
+
+        hints = self._table(item, meta)[1]
+        found = [table_dict(table) for _, table in nested_tables(hints, root_table_name, self.name, item)]
+        return [normalized(table, naming) for table in found] if naming is not None else found
+
+    def get_nested_hints(self) -> Any:
+        """Hints for nested tables by key, or path of keys."""
+        return self.nested_hints
+
+    def _table(self, item: Any, meta: Any) -> tuple[Table, Hints]:
+        name, hints = self.table_name, self._hints
+        if isinstance(meta, TableNameMeta):
+            name = meta.table_name
+        elif isinstance(meta, HintsMeta):
+            hints = meta.hints if meta.create_table_variant else merge_hints(hints, meta.hints)
+            name = hints.get("table_name") or name
+        if item is None and (callable(name) or hinting.is_dynamic(hints)):
+            raise ResourceError("Hints that are functions need an item.", resource=self.name, hint="give item=")
+        if callable(name):
+            name = name(item)
+        hints = self._variants.get(name) or hints
+        return table_of(hints, name, self.name, item), hints
+
+    # ---- running
+
+    def __iter__(self) -> Iterator[Any]:
+        """The items one by one: rows, Arrow tables, frames; pages are opened. Iterators give their items only once."""
+        from dlt.extract.evaluate import evaluate
+
+        for _, item in evaluate([self]):
+            yield from items_of(item)
+
+    @property
+    def exhausted(self) -> bool:
+        """True when the items can be had only once and were asked for."""
+        return self._pipe.exhausted
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state of this resource in the active pipeline."""
+        from dlt.extract.state import state_of_source
+
+        found: dict[str, Any] = state_of_source(self.source_name).setdefault("resources", {}).setdefault(self.name, {})
+        return found
+
+    @property
+    def custom_metrics(self) -> dict[str, Any]:
+        """The figures that `add_metrics` and `dlt.current.resource_metrics` collected."""
+        return self._pipe.metrics
+
+    def add_input(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Record where the data came from; not available yet."""
+        raise NotBuilt("DltResource.add_input is not built yet.", resource=self.name)
+
+    def __repr__(self) -> str:
+        kind = "transformer" if self.is_transformer else "resource"
+        return f"<dlt.{type(self).__name__}(name={self.name!r}, {kind}, table_name={self.table_name!r}, selected={self.selected})>"
+
+    def _repr_html_(self) -> str:
+        rows = {"name": self.name, "section": self.section, "fed by": self._pipe.parent and self._pipe.parent.name}
+        rows |= {key: value for key, value in self._hints.items() if key != "validator"}
+        lines = (f"<tr><td>{html.escape(key)}</td><td>{html.escape(str(value))}</td></tr>" for key, value in rows.items() if value)
+        return f"<table>{''.join(lines)}</table>"
+
+
+def _name_of_callable(data: Any) -> str | None:
+    if isinstance(data, partial):
+        data = data.func
+    name = getattr(data, "__name__", None)
+    return name if isinstance(name, str) and name not in ("<lambda>", "<genexpr>") else None
+
+
+def _with_defaults(function: Any, bound: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that were given, and the defaults of the others."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty} | dict(bound)
+
+
+def _check_data(data: Any, name: str, *, transformer: bool) -> None:
+    """ResourceError when no items can be made of this."""
+    if transformer:
+        if not callable(data) or isinstance(data, type):
+            raise ResourceError(f"The transformer {name!r} must be a function, not {type(data).__name__}.", resource=name)
+        if not takes_item(data):
+            raise ResourceError(
+                f"The transformer {name!r} has no positional argument.",
+                resource=name,
+                hint="its first argument is the item",
+            )
+    check_defaults(data)
+    if isinstance(data, (Mapping, str, bytes, bytearray)) or hasattr(data, "model_fields"):
+        raise ResourceError(
+            f"The resource {name!r} cannot be one {type(data).__name__}.",
+            resource=name,
+            value=repr(data)[:200],
+            hint="put it into a list: [data]",
+        )
+    makes_items = isinstance(data, Iterable) or hasattr(data, "__aiter__") or kind_of(type(data)) == "async"
+    if isinstance(data, type) or not (callable(data) or makes_items or kind_of(type(data)) == "table"):
+        raise ResourceError(
+            f"The resource {name!r} cannot be made of {type(data).__name__}.",
+            resource=name,
+            value=repr(data)[:200],
+            hint="give a function, a generator, a list, or anything that can be iterated; one item goes into a list",
+        )
+

@@ -1,0 +1,72 @@
+"""What a decorated function asks for, read from its code; `inspect` only where that does not do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dlt.errors import NotBuilt
+
+
+def missing_arguments(function: Any, given: int) -> list[str]:
+    """The names of the arguments without default, after the first `given` ones; none for what is not callable."""
+    if not callable(function):
+        return []
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None or hasattr(function, "__wrapped__"):
+        return _inspected(function, given)
+    bound = 1 if hasattr(function, "__self__") else 0
+    names = code.co_varnames
+    last = code.co_argcount - len(function.__defaults__ or ())
+    only = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    keyword = [name for name in only if name not in (function.__kwdefaults__ or ()) and name != "meta"]
+    return [*names[bound + given : last], *keyword]
+
+
+def _inspected(function: Any, given: int) -> list[str]:
+    import inspect
+
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[given:]
+    except (TypeError, ValueError):
+        return []
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in variable and p.name != "meta"]
+
+
+def bound_arguments(function: Callable[..., Any], given: int, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The arguments of a call by name, without the first `given` ones, with defaults. TypeError if they do not fit."""
+    import inspect
+
+    signature = inspect.signature(function)
+    try:
+        bound = signature.bind(*(None,) * given, *args, **kwargs)
+    except TypeError as wrong:
+        raise TypeError(f"{getattr(function, '__name__', function)}(): {wrong}") from None
+    return dict(list(bound.arguments.items())[given:])
+
+
+def takes_item(function: Any) -> bool:
+    """True when a function can be called with an item as its first positional argument."""
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__"):
+        import inspect
+
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return True
+        return any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
+    return bool(code.co_argcount or code.co_flags & 0x04)  # CO_VARARGS
+
+
+def check_defaults(function: Any) -> None:
+    """NotBuilt when an argument waits for a value of the configuration: it would be called with a placeholder."""
+    keyword = getattr(function, "__kwdefaults__", None) or {}
+    for value in (*(getattr(function, "__defaults__", None) or ()), *keyword.values()):
+        if getattr(type(value), "__dlt_config_value__", False):
+            raise NotBuilt(
+                "Values from config and secrets are not built yet.",
+                step=getattr(function, "__name__", None),
+                hint="pass the arguments in the call",
+            )

@@ -1,0 +1,184 @@
+"""Building load packages: items -> batches -> (shards ->) files -> a package that can be sealed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlt.arrow.files import WriterSettings
+from dlt.config.settings import setting
+from dlt.errors import PlanError
+from dlt.extract.read import Reader
+from dlt.items import Batch
+from dlt.normalize import Normalizer, Options
+from dlt.package.extracted import read_batch, write_batch
+from dlt.package.ledger import Ledger
+from dlt.package.manifest import EXTRACTED, NORMALIZED, Manifest, ShardFile
+from dlt.package.writer import ShardWriter
+from dlt.quarantine import TABLE, Quarantine
+from dlt.schema.evolve import declare
+from dlt.schema.model import QUARANTINE
+from dlt.schema.tables import inherited
+
+if TYPE_CHECKING:
+    from dlt.config.settings import RunSettings
+    from dlt.package.store import Store
+    from dlt.schema.capabilities import Capabilities
+    from dlt.schema.model import Table
+    from dlt.schema.schema import Schema
+
+Items = Iterable[tuple[Any, Any]]  # place, item
+
+
+@dataclass
+class Built:
+    """A written package that is not sealed yet, the schema it ends with, and what was measured."""
+
+    manifest: Manifest
+    schema: Schema
+    metrics: dict[str, Any]
+
+
+class Builder:
+    """Writes one package for one schema. The schema it is given is changed; give it a copy."""
+
+    def __init__(
+        self,
+        store: Store,
+        schema: Schema,
+        caps: Capabilities,
+        settings: RunSettings,
+        pipeline_name: str,
+        load_id: str,
+        file_format: str | None = None,
+    ) -> None:
+        self.schema, self.caps, self.settings, self.pipeline_name = schema, caps, settings, pipeline_name
+        self.load_id, self.file_format = load_id, file_format
+        self.started_at = datetime.now(UTC)
+        self.folder = store.create(load_id)
+        self.ledger = Ledger()
+        self.quarantine = Quarantine(load_id, self.ledger, fail=settings.fail_on_bad_rows)
+        options = Options(settings.row_ids, settings.load_ids, settings.arrow_row_ids, settings.arrow_load_ids)
+        self.normalizer = Normalizer(schema, caps, load_id, self.ledger, self.quarantine, options)
+        self.reader = Reader(self.normalizer.table_name, self.normalizer.shape, self.ledger, self.quarantine)
+        self._formats: dict[str, str] = {}
+
+    def declare(self, raw_name: str, hints: Table) -> str:
+        """Put a table into the schema that need not get any rows; returns its name."""
+        self.normalizer.declare(raw_name, hints)
+        return self.normalizer.table_name(raw_name)
+
+    def extract(self, items: Items) -> Built:
+        """Keep the batches of the items as they are, for `normalize` later."""
+        files: list[ShardFile] = []
+        for number, batch in enumerate(self.reader.read(items), 1):
+            path = f"{number:05d}.batch"
+            self.normalizer.declare(batch.table, batch.hints)
+            size = write_batch(self.folder / path, batch)
+            name = self.normalizer.table_name(batch.table)
+            files.append(ShardFile(name, path, "batch", batch.tables[0].rows, size, 0, ()))
+        if self.quarantine.entries or self.ledger.rows:
+            path = "books.json"
+            books = [self.quarantine.entries, self.ledger.to_dict()]
+            (self.folder / path).write_text(json.dumps(books), encoding="utf-8")
+            files.append(ShardFile(QUARANTINE, path, "books", len(self.quarantine.entries), 0, 0, ()))
+        return self._built(EXTRACTED, tuple(files))
+
+    def normalize(self, items: Items) -> Built:
+        """Take the items all the way into files that can be loaded."""
+        return self._write(self.reader.read(items))
+
+    def normalize_extracted(self, folder: Path, manifest: Manifest) -> Built:
+        """The same from the batches of an extracted package."""
+        for file in manifest.files:
+            if file.format == "books":
+                entries, books = json.loads((folder / file.path).read_text(encoding="utf-8"))
+                self.quarantine.entries += entries
+                self.ledger.rows.update(Ledger.from_dict(books).rows)
+        return self._write(read_batch(folder / file.path) for file in manifest.files if file.format == "batch")
+
+    def _write(self, batches: Iterator[Batch]) -> Built:
+        writer = ShardWriter(self.folder, self.format_of, writer_settings(), self.caps.file_bytes)
+        try:
+            for batch in batches:
+                for shard in self.normalizer(batch):
+                    if shard.table == QUARANTINE:
+                        declare(self.schema, TABLE)
+                    writer.add(shard)
+            if (shard := self.quarantine.shard()) is not None:
+                declare(self.schema, TABLE)
+                writer.add(shard)
+            files = writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+        for file in files:
+            self.ledger.add(file.table, "written", file.rows)
+        self.ledger.check_written()
+        return self._built(NORMALIZED, files)
+
+    def format_of(self, table: str) -> str:
+        """The file format of a table: the run's, the table's, or the destination's own."""
+        known = self._formats.get(table)
+        if known is None:
+            wanted = self.file_format or inherited(self.schema, table, "file_format")
+            if wanted in (None, "preferred") or table == QUARANTINE:
+                wanted = self.caps.file_formats[0]
+            if wanted not in self.caps.file_formats:
+                raise PlanError(
+                    f"The destination does not take {wanted} files.",
+                    table=table,
+                    hint="it takes " + ", ".join(name for name in self.caps.file_formats if name != "arrow"),
+                )
+            known = self._formats[table] = str(wanted)
+        return known
+
+    def _built(self, stage: str, files: tuple[ShardFile, ...]) -> Built:
+        manifest = Manifest(
+            load_id=self.load_id,
+            pipeline_name=self.pipeline_name,
+            schema_name=self.schema.name,
+            created_at=self.started_at.isoformat(),
+            stage=stage,
+            files=files,
+            tables=tuple(dict.fromkeys(file.table for file in files)),
+            ledger=self.ledger,
+            file_format=self.file_format,
+        )
+        metrics = {
+            "started_at": self.started_at,
+            "finished_at": datetime.now(UTC),
+            "table_metrics": {
+                table: {"items_count": sum(f.rows for f in group), "file_size": sum(f.bytes for f in group)}
+                for table, group in _by_table(files).items()
+            },
+        }
+        return Built(manifest, self.schema, metrics)
+
+
+def _by_table(files: Iterable[ShardFile]) -> dict[str, list[ShardFile]]:
+    out: dict[str, list[ShardFile]] = {}
+    for file in files:
+        out.setdefault(file.table, []).append(file)
+    return out
+
+
+NUMBERS = ("file_max_items", "file_max_bytes", "data_page_size", "row_group_size")
+
+
+def writer_settings() -> WriterSettings:
+    """The settings of the writers of shard files: `[normalize.data_writer]`, else `[data_writer]`."""
+    if not any("DATA_WRITER__" in name for name in os.environ):
+        return WriterSettings()
+    given: dict[str, Any] = {}
+    for one in fields(WriterSettings):
+        usual: Any = 0 if one.name in NUMBERS else one.default
+        value = setting(f"normalize.data_writer.{one.name}", f"data_writer.{one.name}", default=usual)
+        if value != usual:
+            given[one.name] = value
+    return WriterSettings(**given)

@@ -1,0 +1,141 @@
+"""`dlt.pipeline`, `dlt.attach` and `dlt.run`: how a user gets a pipeline."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlt.pipeline.infos import LoadInfo
+    from dlt.pipeline.pipeline import Pipeline
+
+CONFIG = ("destination_type", "restore_from_destination", "enable_runtime_trace")  # fields of the configuration
+
+
+def pipeline(
+    pipeline_name: str | None = None,
+    pipelines_dir: str | os.PathLike[str] | None = None,
+    pipeline_salt: str | None = None,
+    destination: Any = None,
+    staging: Any = None,
+    dataset_name: str | None = None,
+    import_schema_path: str | None = None,
+    export_schema_path: str | None = None,
+    full_refresh: bool | None = None,
+    dev_mode: bool = False,
+    refresh: str | None = None,
+    progress: Any = None,
+    _impl_cls: type[Pipeline] | None = None,
+    **config: Any,
+) -> Pipeline:
+    """A pipeline with this name, made active: the same name and `pipelines_dir` go on where the last run ended.
+
+    Without any argument the active pipeline, or one named after the script. destination: a name such as "duckdb", or
+    an object from `dlt.destinations`; when there is none, an embedded DuckDB file `<pipeline_name>.duckdb`.
+    dataset_name: the schema or folder that is loaded to, default `<pipeline_name>_dataset`. dev_mode: each run gets a
+    new data set and starts from nothing. refresh: "drop_sources", "drop_resources" or "drop_data" before each load.
+    """
+    from dlt.config.settings import script_name
+    from dlt.extract.state import active_pipeline
+    from dlt.pipeline.pipeline import Pipeline
+
+    if unknown := [name for name in config if name not in CONFIG]:
+        raise TypeError(f"pipeline() got an unexpected keyword argument {unknown[0]!r}")
+    given = (pipeline_name, pipelines_dir, pipeline_salt, destination, staging, dataset_name, full_refresh, refresh)
+    paths = (import_schema_path, export_schema_path, progress, _impl_cls)
+    if dev_mode is False and not config and all(value is None for value in (*given, *paths)):
+        active: Pipeline | None = active_pipeline()
+        if active is not None:
+            return active
+    if full_refresh is not None:
+        import warnings
+
+        warnings.warn("full_refresh is now called dev_mode", DeprecationWarning, stacklevel=2)
+        dev_mode = full_refresh
+    made = (_impl_cls or Pipeline)(
+        pipeline_name or f"dlt_{script_name() or 'pipeline'}",
+        pipelines_dir=pipelines_dir,
+        pipeline_salt=pipeline_salt,
+        destination=destination,
+        staging=staging,
+        dataset_name=dataset_name,
+        import_schema_path=import_schema_path,
+        export_schema_path=export_schema_path,
+        dev_mode=dev_mode,
+        refresh=refresh,
+        progress=progress,
+        config=config,
+    )
+    made.activate()
+    return made
+
+
+def attach(
+    pipeline_name: str | None = None,
+    pipelines_dir: str | os.PathLike[str] | None = None,
+    pipeline_salt: str | None = None,
+    destination: Any = None,
+    staging: Any = None,
+    progress: Any = None,
+    dataset_name: str | None = None,
+) -> Pipeline:
+    """The pipeline of this name that ran before: from its work directory, else restored from `destination`.
+
+    Raises CannotRestorePipeline when it is in neither place.
+    """
+    from dlt.errors import CannotRestorePipeline
+
+    made = pipeline(
+        pipeline_name,
+        pipelines_dir,
+        pipeline_salt,
+        destination=destination,
+        staging=staging,
+        progress=progress,
+        dataset_name=dataset_name,
+    )
+    if not made.workdir.exists:
+        if destination is not None:
+            made.sync_destination()
+        if not made.workdir.exists:
+            made.deactivate()
+            made.workdir.remove()
+            raise CannotRestorePipeline(
+                f"There is no pipeline {made.pipeline_name!r}.",
+                work_directory=made.working_dir,
+                destination=made.destination.name if made.destination else None,
+                hint="check the name and pipelines_dir, or give the destination and dataset_name it has loaded to",
+            )
+    return made
+
+
+def run(
+    data: Any,
+    *,
+    destination: Any = None,
+    staging: Any = None,
+    dataset_name: str | None = None,
+    table_name: str | None = None,
+    write_disposition: Any = None,
+    columns: Any = None,
+    schema: Any = None,
+    loader_file_format: str | None = None,
+    table_format: str | None = None,
+    schema_contract: Any = None,
+    refresh: str | None = None,
+) -> LoadInfo | None:
+    """Load data with the active pipeline, or with one named after the script: `dlt.pipeline().run(data, ...)`."""
+    return pipeline().run(
+        data,
+        destination=destination,
+        staging=staging,
+        dataset_name=dataset_name,
+        table_name=table_name,
+        write_disposition=write_disposition,
+        columns=columns,
+        schema=schema,
+        loader_file_format=loader_file_format,
+        table_format=table_format,
+        schema_contract=schema_contract,
+        refresh=refresh,
+    )

@@ -1,0 +1,62 @@
+"""Refresh modes: what is dropped or emptied before new data comes, in the schema, the state and the data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dlt.extract.state import source_state_of
+from dlt.schema.model import Table
+
+if TYPE_CHECKING:
+    from dlt.extract.source import DltSource
+    from dlt.schema.schema import Schema
+
+
+class Refreshed(NamedTuple):
+    """Tables to be dropped, and tables to be emptied, at the destination."""
+
+    dropped: tuple[str, ...] = ()
+    truncated: tuple[str, ...] = ()
+
+
+def refresh_source(schema: Schema, source: DltSource, state: dict[str, Any], mode: str | None) -> Refreshed:
+    """Prepare a source for its data. drop_sources: all its tables and its state go; drop_resources: those of the
+    selected resources; drop_data: their rows and state go, their columns stay. Changes `schema` and `state`."""
+    of_source = source_state_of(state, source.name)
+    if mode == "drop_sources":
+        names = schema.data_table_names(include_incomplete=True)
+        state["sources"].pop(source.name, None)
+        schema.drop_tables(names)
+        return Refreshed(dropped=tuple(names))
+    selected = source.selected_resources
+    for name, resource in selected.items():
+        if mode is not None or resource.write_disposition == "replace":
+            of_source.get("resources", {}).pop(name, None)
+    _prune(state, source.name)
+    if mode is None:
+        return Refreshed()
+    names = _tables_of(schema, set(selected))
+    if mode == "drop_data":
+        return Refreshed(truncated=tuple(names))
+    schema.drop_tables(names)
+    return Refreshed(dropped=tuple(names))
+
+
+def _tables_of(schema: Schema, resources: set[str]) -> list[str]:
+    """The tables of these resources with what is nested in them, parents first."""
+    found: dict[str, Table] = {}
+    for table in schema.all_tables:
+        if table.resource in resources or table.parent in found:
+            found[table.name] = table
+    return list(found)
+
+
+def _prune(state: dict[str, Any], source_name: str) -> None:
+    """Take out the empty places of the state, so that looking at it does not change it."""
+    sources = state["sources"]
+    if not sources[source_name].get("resources", True):
+        del sources[source_name]["resources"]
+    if not sources[source_name]:
+        del sources[source_name]
+    if not sources:
+        del state["sources"]

@@ -1,0 +1,119 @@
+"""The type of a new column, from the first values that were seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dlt.schema.model import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dlt.schema.capabilities import Capabilities
+    from dlt.schema.schema import Schema
+
+
+def column_for(schema: Schema, name: str, kind: str, data: pa.Array, caps: Capabilities) -> Column:
+    """A column for values of this kind: detectors first, then the kind itself with the precision that the values need;
+    preferred types by column name go before both; default hints by column name are added."""
+    preferred = schema.preferred_type(name)
+    if preferred is not None:
+        column = Column(name, preferred)
+    elif kind == "text":
+        column = _detected(schema, name, data, caps) or Column(name, "text")
+    elif kind == "decimal":
+        column = _decimal(name, data, caps)
+    elif kind == "timestamp":
+        column = _timestamp(name, data, caps)
+    elif kind == "bigint":
+        column = _detected_number(schema, name, kind, data) or Column(name, "bigint", precision=_bits(data))
+    elif kind == "double":
+        column = _detected_number(schema, name, kind, data) or Column(name, "double")
+    else:
+        column = Column(name, kind)
+    hints: dict[str, Any] = schema.default_hints_for(name)
+    return column.with_(**hints) if hints else column
+
+
+def _detected(schema: Schema, name: str, data: pa.Array, caps: Capabilities) -> Column | None:
+    """A timestamp or date column, when the first text is one and the settings ask for it."""
+    from dlt.arrow.cast import ISO_DATE, ISO_TIMESTAMP
+
+    first = next((text for text in (data[i].as_py() for i in range(len(data))) if text is not None), "")
+    detections = schema.detections
+    if "iso_timestamp" in detections and (match := ISO_TIMESTAMP.fullmatch(first)):
+        digits = len(match[1] or match[2] or "")
+        aware = match[3] is not None
+        if (aware and caps.aware_timestamps and digits <= caps.timestamp_digits) or (
+            not aware and caps.naive_timestamps
+        ):
+            if digits <= 6:
+                return _readable(Column(name, "timestamp", timezone=aware), first)
+            if not aware and digits <= caps.naive_digits:
+                return _readable(Column(name, "timestamp", timezone=False, precision=digits), first)
+    if "iso_date" in detections and ISO_DATE.fullmatch(first):
+        return _readable(Column(name, "date"), first)
+    return None
+
+
+def _readable(column: Column, text: str) -> Column | None:
+    """The column, unless the text only looks like a date (2024-13-45)."""
+    import datetime as dt
+
+    try:
+        dt.datetime.fromisoformat(text.replace(",", ".")[:26])
+    except ValueError:
+        try:
+            dt.datetime.fromisoformat(text.replace(",", "."))
+        except ValueError:
+            return None
+    return column
+
+
+def _detected_number(schema: Schema, name: str, kind: str, data: pa.Array) -> Column | None:
+    """The `timestamp` detector, off by default: a number within five years of now is seconds since 1970."""
+    if "timestamp" not in schema.detections:
+        return None
+    import time
+
+    import pyarrow.compute as pc
+
+    span = pc.min_max(data).as_py()
+    near = 5 * 366 * 86400
+    if span["min"] is None or abs(span["min"] - time.time()) > near or abs(span["max"] - time.time()) > near:
+        return None
+    return Column(name, "timestamp") if kind in ("bigint", "double") else None
+
+
+def _bits(data: pa.Array) -> int | None:
+    bits = int(data.type.bit_width)
+    return None if bits == 64 else bits
+
+
+def _timestamp(name: str, data: pa.Array, caps: Capabilities) -> Column:
+    aware = data.type.tz is not None
+    if data.type.unit == "ns":
+        most = caps.timestamp_digits if aware else caps.naive_digits
+        return Column(name, "timestamp", precision=9, timezone=aware) if most >= 9 else Column(name, "text")
+    return Column(name, "timestamp", timezone=aware)
+
+
+def _decimal(name: str, data: pa.Array, caps: Capabilities) -> Column:
+    """The default precision when all digits fit, else the highest with the scale of the values, else text."""
+    precision, scale = data.type.precision, data.type.scale
+    whole = precision - scale
+    most, usual = caps.decimal
+    if scale <= usual and whole <= most - usual:
+        return Column(name, "decimal")
+    if whole + scale > caps.decimal_digits:
+        whole = _whole_digits(data)
+    if whole + scale <= caps.decimal_digits:
+        return Column(name, "decimal", precision=caps.decimal_digits, scale=scale)
+    return Column(name, "text")
+
+
+def _whole_digits(data: pa.Array) -> int:
+    import pyarrow.compute as pc
+
+    span = pc.min_max(data).as_py()
+    return max((len(str(abs(int(value)))) for value in span.values() if value is not None), default=1)

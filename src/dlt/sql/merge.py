@@ -1,0 +1,331 @@
+"""Merges as SQL: the scratch tables of a load are cleaned of what a rule keeps out, then put into their targets.
+
+Two rows have the same key when all its columns are equal, one by one; a null equals a null. Among rows of one load with
+the same primary key the last one stays, or the first by `dedup_sort`. Nested rows follow their parents by parent key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dlt.errors import PlanError
+from dlt.load.steps import Merge
+from dlt.schema.model import LIST_IDX, LOAD_ID, Column, Table
+from dlt.sql.dialect import Dialect
+
+Name = Callable[[str], str]
+
+
+class Statement(NamedTuple):
+    """One statement. Rows that it changes are booked: entry `rows`: they are in the target; `merged`: a rule removed them."""
+
+    sql: str
+    table: str = ""
+    entry: str = ""
+
+
+def merge_sql(step: Merge, dialect: Dialect, target: Name, scratch: Name) -> list[Statement]:
+    """The statements of a merge, to be run in this order in one transaction. Raises PlanError when a key is missing.
+
+    target, scratch: the qualified name of a table and of its scratch table.
+    """
+    return list(STRATEGIES[step.strategy](_Merge(step.tables, dialect, target, scratch, step.now)))
+
+
+def replace_sql(tables: Sequence[Table], dialect: Dialect, target: Name, scratch: Name) -> list[Statement]:
+    """The statements that put scratch tables in the place of all rows of their targets."""
+    merge = _Merge(tuple(tables), dialect, target, scratch)
+    return [*(Statement(f"DELETE FROM {target(table.name)}") for table in tables), *merge.insert()]
+
+
+def row_key(table: Table) -> str:
+    """The column that nested rows refer to: the row key, else a unique column, else the only primary key. PlanError."""
+    single = table.keys("primary_key") if len(table.keys("primary_key")) == 1 else ()
+    return _first(table, *table.keys("row_key"), *table.keys("unique"), *single, what="row key")
+
+
+def parent_key(table: Table) -> str:
+    """The column of a nested table that names the parent row. PlanError when there is none."""
+    return _first(table, *table.keys("parent_key"), what="parent key")
+
+
+def _first(table: Table, *names: str, what: str) -> str:
+    if not names:
+        raise PlanError(
+            f"A merge with nested tables needs a {what}.", table=table.name, hint="keep the column that dlt adds"
+        )
+    return names[0]
+
+
+def _primary_key(table: Table) -> tuple[str, ...]:
+    if not (keys := table.keys("primary_key")):
+        raise PlanError("This merge needs a primary key.", table=table.name, hint="primary_key=...")
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    tables: tuple[Table, ...]
+    dialect: Dialect
+    target: Name
+    scratch: Name
+    now: str = ""
+
+    # ---- parts of statements
+
+    @property
+    def root(self) -> Table:
+        return self.tables[0]
+
+    @property
+    def nested(self) -> list[tuple[Table, Table]]:
+        """The nested tables with their parents, parents first."""
+        known = {table.name: table for table in self.tables}
+        return [(table, known[table.parent or ""]) for table in self.tables[1:]]
+
+    def quoted(self, *names: str) -> str:
+        return ", ".join(map(self.dialect.quoted, names))
+
+    def match(self, a: str, b: str, names: Iterable[str]) -> str:
+        """That the key is the same in two tables, column by column."""
+        return " AND ".join(
+            ("{a} = {b}" if not self.root.columns[name].nullable else self.dialect.same).format(
+                a=f"{a}.{self.quoted(name)}", b=f"{b}.{self.quoted(name)}"
+            )
+            for name in names
+        )
+
+    def exists(self, table: str, other: str, names: Iterable[str], condition: str = "") -> str:
+        """That a row of `table` has its key in `other`."""
+        extra = f" AND {condition}" if condition else ""
+        return f"EXISTS (SELECT 1 FROM {other} AS o WHERE {self.match('o', table, names)}{extra})"
+
+    def option(self, name: str) -> Any:
+        return self.root.extra.get(f"x-{name}")
+
+    def scope(self) -> str | None:
+        """The condition of `destination_scope`."""
+        given = self.option("merge-destination-scope")
+        if not given:
+            return None
+        names = {"table": self.target(self.root.name), "staging_table": self.scratch(self.root.name)}
+        return f"({str(given).format(**names)})"
+
+    def within(self) -> list[str]:
+        """The condition of rows that a snapshot may retire: the scope, else that their merge key is in the snapshot."""
+        if scope := self.scope():
+            return [scope]
+        keys = self.root.keys("merge_key")
+        return [self.exists(self.target(self.root.name), self.scratch(self.root.name), keys)] if keys else []
+
+    def deleted(self, table: str = "") -> str | None:
+        """That a row says its record is deleted."""
+        for name in self.root.keys("hard_delete"):
+            place = f"{table}.{self.quoted(name)}" if table else self.quoted(name)
+            return f"{place} = TRUE" if self.root.columns[name].data_type == "bool" else f"{place} IS NOT NULL"
+        return None
+
+    # ---- statements that clean the scratch tables
+
+    def drop(self, table: Table, condition: str) -> Statement:
+        """Take rows out of the scratch table of `table`, by a rule of the user."""
+        return Statement(f"DELETE FROM {self.scratch(table.name)} WHERE {condition}", table.name, "merged")
+
+    def filter(self) -> Iterator[Statement]:
+        if condition := self.option("merge-source-filter"):
+            yield self.drop(self.root, f"({condition}) IS NOT TRUE")
+
+    def deduplicate(self, names: Sequence[str]) -> Iterator[Statement]:
+        """Of rows with the same key one stays."""
+        if not names or self.option("stage-data-deduplicated"):
+            return
+        arrival = self.dialect.arrival
+        order = [f"{arrival} DESC"]
+        for name, column in self.root.columns.items():
+            if column.dedup_sort:
+                order = [f"{self.quoted(name)} IS NULL", f"{self.quoted(name)} {column.dedup_sort}", *order]
+        numbered = (
+            f"SELECT {arrival} AS a, ROW_NUMBER() OVER (PARTITION BY {self.quoted(*names)} ORDER BY {', '.join(order)}) AS n"
+            f" FROM {self.scratch(self.root.name)}"
+        )
+        yield self.drop(self.root, f"{arrival} IN (SELECT a FROM ({numbered}) AS numbered WHERE n > 1)")
+
+    def drop_deleted(self) -> Iterator[Statement]:
+        if condition := self.deleted():
+            yield self.drop(self.root, condition)
+
+    def last_lists(self) -> Iterator[Statement]:
+        """Where ids come from keys, the lists of rows with the same key have the same parent: the last list stays."""
+        arrival = self.dialect.arrival
+        for table, _ in self.nested:
+            if LIST_IDX not in table.columns:
+                continue
+            place, parent = self.scratch(table.name), self.quoted(parent_key(table))
+            starts = (
+                f"SELECT {parent} AS p, max({arrival}) AS a FROM {place} WHERE {self.quoted(LIST_IDX)} = 0"
+                f" GROUP BY {parent} HAVING count(*) > 1"
+            )
+            yield self.drop(
+                table,
+                f"EXISTS (SELECT 1 FROM ({starts}) AS l WHERE l.p = {place}.{parent} AND {place}.{arrival} < l.a)",
+            )
+
+    def drop_orphans(self, *, loaded: bool = False) -> Iterator[Statement]:
+        """Nested rows go with their parents; with `loaded` the parent may also be in the target already."""
+        for table, parent in self.nested:
+            places = [self.scratch(parent.name), *([self.target(parent.name)] if loaded else [])]
+            own, key = f"{self.scratch(table.name)}.{self.quoted(parent_key(table))}", self.quoted(row_key(parent))
+            yield self.drop(
+                table,
+                " AND ".join(f"NOT EXISTS (SELECT 1 FROM {place} AS p WHERE p.{key} = {own})" for place in places),
+            )
+
+    def drop_known(self, table: Table) -> Statement:
+        """Nested rows that are in the target already."""
+        key = self.quoted(row_key(table))
+        own = f"{self.scratch(table.name)}.{key}"
+        return self.drop(table, f"EXISTS (SELECT 1 FROM {self.target(table.name)} AS t WHERE t.{key} = {own})")
+
+    # ---- statements that change the targets
+
+    def delete(self, condition: str, *, nested_only: bool = False) -> Iterator[Statement]:
+        """Remove rows of the root target and what is nested in them, leaves first."""
+        root = self.target(self.root.name)
+        if self.nested:
+            keys = self.scratch(f"{self.root.name}#keys")
+            yield Statement(f"DROP TABLE IF EXISTS {keys}")
+            query = f"SELECT {self.quoted(row_key(self.root))} AS id FROM {root} WHERE {condition}"
+            yield Statement(self.dialect.scratch_select.format(table=keys, query=query))
+            inside = {self.root.name: f"SELECT id FROM {keys}"}
+            deletes = []
+            for table, parent in self.nested:
+                place = f"{self.target(table.name)} WHERE {self.quoted(parent_key(table))} IN ({inside[parent.name]})"
+                if any(other.parent == table.name for other in self.tables):
+                    inside[table.name] = f"SELECT {self.quoted(row_key(table))} FROM {place}"
+                deletes.append(Statement(f"DELETE FROM {place}"))
+            yield from reversed(deletes)
+        if not nested_only:
+            yield Statement(f"DELETE FROM {root} WHERE {condition}")
+
+    def insert(self, root_values: dict[str, str] | None = None) -> Iterator[Statement]:
+        """Put all that is left in the scratch tables into the targets."""
+        for table in self.tables:
+            given = (root_values or {}) if table is self.root else {}
+            values = ", ".join(given.get(name) or self.quoted(name) for name in table.columns)
+            yield Statement(
+                f"INSERT INTO {self.target(table.name)} ({self.quoted(*table.columns)})"
+                f" SELECT {values} FROM {self.scratch(table.name)}",
+                table.name,
+                "rows",
+            )
+
+
+def _delete_insert(merge: _Merge) -> Iterator[Statement]:
+    target, scratch = merge.target(merge.root.name), merge.scratch(merge.root.name)
+    primary, keys = merge.root.keys("primary_key"), merge.root.keys("merge_key")
+    if not primary and not keys:
+        raise PlanError("A merge needs a key.", table=merge.root.name, hint="primary_key=... or merge_key=...")
+    found = " OR ".join(merge.exists(target, scratch, names) for names in (primary, keys) if names)
+    yield from merge.filter()
+    yield from merge.delete(merge.scope() or found)
+    yield from merge.deduplicate(primary)
+    yield from merge.drop_deleted()
+    yield from merge.drop_orphans()
+    yield from merge.insert()
+
+
+def _upsert(merge: _Merge, *, snapshot: bool = False) -> Iterator[Statement]:
+    root, key = merge.root, _primary_key(merge.root)
+    target, scratch = merge.target(root.name), merge.scratch(root.name)
+    yield from merge.filter()
+    yield from merge.deduplicate(key)
+    if snapshot:
+        absent = f"NOT {merge.exists(target, scratch, key)}"
+        yield from merge.delete(" AND ".join([absent, *merge.within()]))
+    if merge.nested:
+        yield from merge.delete(merge.exists(target, scratch, key), nested_only=True)
+    if condition := merge.deleted("o"):
+        yield Statement(f"DELETE FROM {target} WHERE {merge.exists(target, scratch, key, condition)}")
+    yield from merge.drop_deleted()
+    yield from merge.last_lists()
+    yield from merge.drop_orphans()
+    if merge.option("merge-skip-unchanged-rows"):
+        yield merge.drop(root, merge.exists(scratch, target, key, f"NOT ({_changed(merge, scratch)})"))
+    changed = [name for name in root.columns if name not in key]
+    if changed:
+        values = ", ".join(f"{merge.quoted(name)} = s.{merge.quoted(name)}" for name in changed)
+        yield Statement(f"UPDATE {target} SET {values} FROM {scratch} AS s WHERE {merge.match('s', target, key)}")
+    yield Statement(f"DELETE FROM {scratch} WHERE {merge.exists(scratch, target, key)}", root.name, "rows")
+    yield from merge.insert()
+
+
+def _changed(merge: _Merge, scratch: str) -> str:
+    """That a row of the target (o) differs: in the row version, else in any column that is not dlt's own."""
+    root, key = merge.root, merge.root.keys("primary_key")
+    own = (LOAD_ID, *root.keys("row_key"))
+    names = [name for name, column in root.columns.items() if column.extra.get("x-row-version")]
+    names = names or [name for name in root.columns if name not in key and name not in own]
+    if merge.nested:  # an unchanged row must be the parent of the rows that are put in
+        names.append(row_key(root))
+    same = (
+        merge.dialect.same.format(a=f"o.{merge.quoted(name)}", b=f"{scratch}.{merge.quoted(name)}") for name in names
+    )
+    return " OR ".join(f"NOT ({condition})" for condition in same) or "FALSE"
+
+
+def _cdc(merge: _Merge) -> Iterator[Statement]:
+    return _upsert(merge, snapshot=True)
+
+
+def _insert_only(merge: _Merge) -> Iterator[Statement]:
+    key = _primary_key(merge.root)
+    target, scratch = merge.target(merge.root.name), merge.scratch(merge.root.name)
+    yield from merge.filter()
+    yield from merge.deduplicate(key)
+    yield from merge.drop_deleted()
+    yield from merge.last_lists()
+    yield from merge.drop_orphans()
+    yield merge.drop(merge.root, merge.exists(scratch, target, key))
+    for table, _ in merge.nested:
+        yield merge.drop_known(table)
+    yield from merge.drop_orphans(loaded=True)
+    yield from merge.insert()
+
+
+def _scd2(merge: _Merge) -> Iterator[Statement]:
+    root, dialect = merge.root, merge.dialect
+    version, start, end = (_marked(root, hint).name for hint in ("x-row-version", "x-valid-from", "x-valid-to"))
+    target, scratch = merge.target(root.name), merge.scratch(root.name)
+    boundary = dialect.literal(merge.option("boundary-timestamp") or merge.now, "timestamp")
+    forever = dialect.literal(root.columns[end].extra.get("x-active-record-timestamp"), "timestamp")
+    to, hashed = merge.quoted(end), merge.quoted(version)
+    active = f"{to} IS NULL" if forever == "NULL" else f"({to} = {forever})"
+    yield from merge.filter()
+    yield from merge.deduplicate([version])
+    absent = f"NOT EXISTS (SELECT 1 FROM {scratch} AS o WHERE o.{hashed} = {target}.{hashed})"
+    gone = " AND ".join([active, absent, *merge.within()])
+    yield Statement(f"UPDATE {target} SET {to} = {boundary} WHERE {gone}")
+    yield merge.drop(root, f"{hashed} IN (SELECT {hashed} FROM {target} WHERE {active})")
+    yield from merge.last_lists()
+    for table, _ in merge.nested:
+        yield merge.drop_known(table)
+    yield from merge.drop_orphans(loaded=True)
+    yield from merge.insert({start: boundary, end: forever})
+
+
+def _marked(table: Table, hint: str) -> Column:
+    for column in table.columns.values():
+        if column.extra.get(hint):
+            return column
+    raise PlanError(f"The strategy scd2 needs a column with the hint {hint}.", table=table.name)
+
+
+STRATEGIES: dict[str, Callable[[_Merge], Iterator[Statement]]] = {
+    "delete-insert": _delete_insert,
+    "upsert": _upsert,
+    "insert-only": _insert_only,
+    "scd2": _scd2,
+    "cdc": _cdc,
+}

@@ -1,0 +1,34 @@
+"""What all tests share: each runs in a folder of its own, with its own work directory and no settings of this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=100, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+SETTING = re.compile(r"DLT_\w+|[A-Z0-9_]+__[A-Z0-9_]+")  # how settings are named in the environment
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder and the work directory of pipelines are this test's own. Returns the folder."""
+    for name in list(os.environ):
+        if SETTING.fullmatch(name):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / ".dlt-data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: with several workers the short ones then fill the gaps."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -1,0 +1,316 @@
+"""Merges, case by case, on DuckDB and in memory. The SQL conditions only on DuckDB."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from dlt.destinations import duckdb, memory
+from dlt.errors import DestinationRefused, PlanError
+from dlt.load.steps import Commit, Copy, Create, Merge, Replace, Truncate
+from dlt.schema.model import Column, Table
+
+from .packages import Package, append, apply, rows_of, table
+
+KEY = {"primary_key": True, "nullable": False}
+MERGE_KEY = {"merge_key": True, "nullable": False}
+
+
+@pytest.fixture(params=["duckdb", "memory"])
+def place(request):
+    return duckdb(":memory:").bind("p") if request.param == "duckdb" else memory().bind()
+
+
+@pytest.fixture
+def database():
+    return duckdb(":memory:").bind("p")
+
+
+@pytest.fixture
+def merge(tmp_path):
+    """Merges rows of a root table, and of nested ones, in a load of its own. Returns what Merge said."""
+    count = 0
+
+    def run(where: Any, strategy: str, rows: dict[Table, list[dict[str, Any]]] | Any, at: str | None = None) -> Any:
+        nonlocal count
+        count += 1
+        package, chain = Package(tmp_path, str(count)), tuple(of for of, _ in rows)
+        steps = [Create(of) for of in chain] if count == 1 else []
+        steps += [Copy(of, (package.file(of, mine),) if mine else (), scratch=True) for of, mine in rows]
+        return apply(where, package, [*steps, Merge(chain, strategy, at or f"2024-01-0{count}T00:00:00+00:00")])[-2]
+
+    return run
+
+
+def values(where: Any, name: str, *columns: str) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row[c] for c in columns) for row in rows_of(where, name)), key=repr)
+
+
+def root(name: str = "t", keys: dict[str, Any] | None = None, **columns: str) -> Table:
+    return table(name, columns, keys=keys or {"id": KEY}, write_disposition="merge")
+
+
+def with_ids(of: Table, extra: dict[str, Any] | None = None) -> Table:
+    return of.with_columns([Column("_dlt_id", "text", nullable=False, row_key=True, extra=extra or {})])
+
+
+def child(name: str, parent: str) -> Table:
+    keys = {"_dlt_parent_id": {"parent_key": True}, "_dlt_root_id": {"root_key": True}, "_dlt_id": {"row_key": True}}
+    columns = {
+        "value": "bigint",
+        "_dlt_root_id": "text",
+        "_dlt_parent_id": "text",
+        "_dlt_list_idx": "bigint",
+        "_dlt_id": "text",
+    }
+    return table(name, columns, keys=keys, parent=parent)
+
+
+def item(value: int, parent: str, index: int = 0) -> dict[str, Any]:
+    ids = {"_dlt_parent_id": parent, "_dlt_root_id": parent, "_dlt_list_idx": index, "_dlt_id": f"{parent}/{index}"}
+    return {"value": value, **ids}
+
+
+@pytest.mark.parametrize("strategy", ["delete-insert", "upsert", "insert-only", "cdc"])
+def test_c15_the_last_row_of_a_key_wins(place, merge, strategy):
+    of = root(id="bigint", v="text")
+    applied = merge(
+        place, strategy, [(of, [{"id": 1, "v": "first"}, {"id": 1, "v": "second"}, {"id": 1, "v": "third"}])]
+    )
+    assert values(place, "t", "id", "v") == [(1, "third")]
+    assert (applied.rows, applied.merged) == ({"t": 1}, {"t": 2})
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_dedup_sort_chooses_the_row_that_stays(place, merge, order):
+    of = root(keys={"id": KEY, "v": {"dedup_sort": order}}, id="bigint", v="bigint")
+    merge(
+        place, "delete-insert", [(of, [{"id": 1, "v": 2}, {"id": 1, "v": 3}, {"id": 1, "v": 1}, {"id": 1, "v": None}])]
+    )
+    assert values(place, "t", "v") == [(1,) if order == "asc" else (3,)]
+
+
+def test_deduplicated_keeps_all_rows(place, merge):
+    of = root(id="bigint").with_(extra={"x-stage-data-deduplicated": True})
+    merge(place, "delete-insert", [(of, [{"id": 1}, {"id": 1}])])
+    assert values(place, "t", "id") == [(1,), (1,)]
+
+
+def scd2(keys: dict[str, Any] | None = None, forever: str | None = None, **columns: str) -> Table:
+    of = table("t", {}).with_columns(
+        [
+            Column("_dlt_valid_from", "timestamp", extra={"x-valid-from": True}),
+            Column("_dlt_valid_to", "timestamp", extra={"x-valid-to": True, "x-active-record-timestamp": forever}),
+        ]
+    )
+    of = of.with_columns(table("t", columns, keys=keys or {}).columns.values())
+    return with_ids(of, {"x-row-version": True})
+
+
+def day(number: int) -> dt.datetime:
+    return dt.datetime(2024, 1, number, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(("one", "two"), [(("a", "bc"), ("ab", "c")), ((1, 23), (12, 3))])
+def test_c16_compound_keys_are_compared_column_by_column(place, merge, one, two):
+    kind = "text" if isinstance(one[0], str) else "bigint"
+    of = scd2({"a": MERGE_KEY, "b": MERGE_KEY}, a=kind, b=kind)
+    merge(place, "scd2", [(of, [{"a": one[0], "b": one[1], "_dlt_id": "h1"}])])
+    merge(place, "scd2", [(of, [{"a": two[0], "b": two[1], "_dlt_id": "h2"}])])
+    assert values(place, "t", "_dlt_id", "_dlt_valid_to") == [("h1", None), ("h2", None)]
+
+
+def test_c16_compound_primary_keys(place, merge):
+    of = root(keys={"a": KEY, "b": KEY}, a="text", b="text", v="bigint")
+    merge(place, "delete-insert", [(of, [{"a": "a", "b": "bc", "v": 1}])])
+    merge(place, "delete-insert", [(of, [{"a": "ab", "b": "c", "v": 2}])])
+    assert values(place, "t", "v") == [(1,), (2,)]
+
+
+def test_c17_c18_windows_of_scd2(place, merge):
+    of = scd2(id="bigint")
+    row = {"id": 1, "_dlt_id": "h1"}
+    stays = {"id": 2, "_dlt_id": "h2"}
+    merge(place, "scd2", [(of, [row, stays])])
+    unchanged = merge(place, "scd2", [(of, [row, stays])])
+    assert (unchanged.rows, unchanged.merged) == ({"t": 0}, {"t": 2})
+    merge(place, "scd2", [(of, [stays])])
+    merge(place, "scd2", [(of, [row, stays, stays])])
+    found = values(place, "t", "id", "_dlt_valid_from", "_dlt_valid_to")
+    assert found == [(1, day(1), day(3)), (1, day(4), None), (2, day(1), None)]
+
+
+def test_c19_nested_rows_of_scd2_are_kept_once(place, merge):
+    of, items = scd2(id="bigint"), child("t__l", "t")
+    row, other = {"id": 1, "_dlt_id": "h1"}, {"id": 1, "_dlt_id": "h1b"}
+    merge(place, "scd2", [(of, [row]), (items, [item(7, "h1")])])
+    merge(place, "scd2", [(of, [other]), (items, [item(8, "h1b")])])
+    applied = merge(place, "scd2", [(of, [row]), (items, [item(7, "h1")])])
+    assert (applied.rows, applied.merged) == ({"t": 1, "t__l": 0}, {"t": 0, "t__l": 1})
+    assert values(place, "t__l", "value", "_dlt_root_id") == [(7, "h1"), (8, "h1b")]
+    assert len(rows_of(place, "t")) == 3
+
+
+def test_scd2_with_an_end_for_active_rows_and_a_boundary(place, merge):
+    before, of = (
+        scd2(id="bigint"),
+        scd2(id="bigint", forever="9999-12-31").with_(extra={"x-boundary-timestamp": "2023-05-06"}),
+    )
+    merge(place, "scd2", [(before, [{"id": 1, "_dlt_id": "h1"}])])
+    merge(place, "scd2", [(of, [{"id": 2, "_dlt_id": "h2"}])])
+    at, end = dt.datetime(2023, 5, 6, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+    assert values(place, "t", "id", "_dlt_valid_from", "_dlt_valid_to") == [(1, day(1), at), (2, at, end)]
+
+
+def test_c23_a_row_that_deletes_needs_only_its_key(place, merge):
+    keys = {"id": KEY, "label": {"nullable": False}, "gone": {"hard_delete": True}}
+    of = root(keys=keys, id="bigint", label="text", gone="bool")
+    for strategy in ("delete-insert", "upsert"):
+        merge(place, strategy, [(of, [{"id": 1, "label": "a"}, {"id": 2, "label": "b", "gone": False}])])
+        applied = merge(place, strategy, [(of, [{"id": 1, "gone": True}, {"id": 3, "gone": True}])])
+        assert applied.merged == {"t": 2}
+        assert values(place, "t", "id") == [(2,)]
+
+
+@pytest.mark.parametrize("strategy", ["delete-insert", "upsert"])
+def test_nested_rows_follow_their_root(place, merge, strategy):
+    of, items, deeper = with_ids(root(id="bigint")), child("t__l", "t"), child("t__l__l", "t__l")
+    leaf = {"value": 1, "_dlt_root_id": "a", "_dlt_parent_id": "a/0", "_dlt_list_idx": 0, "_dlt_id": "a/0/0"}
+    rows = [{"id": 1, "_dlt_id": "a"}, {"id": 2, "_dlt_id": "b"}]
+    merge(place, strategy, [(of, rows), (items, [item(1, "a"), item(2, "a", 1), item(3, "b")]), (deeper, [leaf])])
+    applied = merge(place, strategy, [(of, [{"id": 1, "_dlt_id": "new"}]), (items, [item(4, "new")]), (deeper, [])])
+    assert applied.rows == {"t": 1, "t__l": 1, "t__l__l": 0}
+    assert values(place, "t__l", "value", "_dlt_parent_id") == [(3, "b"), (4, "new")]
+    assert values(place, "t", "id", "_dlt_id") == [(1, "new"), (2, "b")]
+    assert rows_of(place, "t__l__l") == []
+
+
+def test_nested_rows_of_old_loads_without_root_key_go_too(place, merge):
+    of, items = with_ids(root(id="bigint")), child("t__l", "t")
+    merge(place, "upsert", [(of, [{"id": 1, "_dlt_id": "a"}]), (items, [{**item(1, "a"), "_dlt_root_id": None}])])
+    merge(place, "upsert", [(of, [{"id": 1, "_dlt_id": "a"}]), (items, [])])
+    assert rows_of(place, "t__l") == []
+
+
+def test_primary_and_merge_key_delete_by_either(place, merge):
+    of = root(keys={"id": KEY, "g": MERGE_KEY}, id="bigint", g="text")
+    merge(place, "delete-insert", [(of, [{"id": i, "g": g} for i, g in ((1, "a"), (2, "a"), (3, "b"), (4, "c"))])])
+    merge(place, "delete-insert", [(of, [{"id": 3, "g": "a"}])])
+    assert values(place, "t", "id", "g") == [(3, "a"), (4, "c")]
+
+
+def test_a_null_in_a_key_is_a_value_like_any_other(place, merge):
+    of = root(keys={"a": {"primary_key": True}, "b": {"primary_key": True}}, a="bigint", b="text", v="bigint")
+    for strategy in ("delete-insert", "upsert", "cdc"):
+        for v in (1, 2):
+            merge(place, strategy, [(of, [{"a": None, "b": "x", "v": v}, {"a": None, "b": None, "v": v}])])
+            assert values(place, "t", "b", "v") == [("x", v), (None, v)]
+
+
+@pytest.mark.parametrize("strategy", ["upsert", "cdc"])
+def test_unchanged_rows_are_skipped(place, merge, strategy):
+    of = root(id="bigint", v="bigint", _dlt_load_id="text").with_(extra={"x-merge-skip-unchanged-rows": True})
+    merge(place, strategy, [(of, [{"id": 1, "v": 1, "_dlt_load_id": "1"}, {"id": 2, "v": None, "_dlt_load_id": "1"}])])
+    rows = [{"id": 1, "v": 1, "_dlt_load_id": "2"}, {"id": 2, "v": 2, "_dlt_load_id": "2"}]
+    applied = merge(place, strategy, [(of, rows)])
+    assert (applied.rows, applied.merged) == ({"t": 1}, {"t": 1})
+    assert values(place, "t", "id", "v", "_dlt_load_id") == [(1, 1, "1"), (2, 2, "2")]
+
+
+def test_a_row_version_decides_what_is_unchanged(place, merge):
+    of = root(id="bigint", n="bigint", v="bigint").with_columns([Column("n", "bigint", extra={"x-row-version": True})])
+    of = of.with_(extra={"x-merge-skip-unchanged-rows": True})
+    merge(place, "upsert", [(of, [{"id": 1, "n": 1, "v": 1}])])
+    merge(place, "upsert", [(of, [{"id": 1, "n": 1, "v": 2}])])
+    assert values(place, "t", "v") == [(1,)]
+    merge(place, "upsert", [(of, [{"id": 1, "n": 2, "v": 2}])])
+    assert values(place, "t", "v") == [(2,)]
+
+
+def test_cdc_removes_what_the_snapshot_does_not_have(place, merge):
+    of = root(keys={"id": KEY, "g": MERGE_KEY}, id="bigint", g="text")
+    merge(place, "cdc", [(of, [{"id": i, "g": g} for i, g in ((1, "a"), (2, "a"), (3, "b"))])])
+    merge(place, "cdc", [(of, [{"id": 1, "g": "a"}])])
+    assert values(place, "t", "id") == [(1,), (3,)]
+    whole = root(id="bigint", g="text")
+    merge(place, "cdc", [(whole, [{"id": 4, "g": "d"}])])
+    assert values(place, "t", "id") == [(4,)]
+
+
+def test_insert_only_leaves_what_is_there(place, merge):
+    of = root(id="bigint", v="bigint")
+    merge(place, "insert-only", [(of, [{"id": 1, "v": 1}])])
+    applied = merge(place, "insert-only", [(of, [{"id": 1, "v": 2}, {"id": 2, "v": 2}])])
+    assert (applied.rows, applied.merged) == ({"t": 1}, {"t": 1})
+    assert values(place, "t", "id", "v") == [(1, 1), (2, 2)]
+
+
+def test_source_filter(database, merge):
+    of = root(id="bigint", v="bigint").with_(extra={"x-merge-source-filter": "v > 0"})
+    for strategy in ("delete-insert", "upsert", "cdc"):
+        applied = merge(database, strategy, [(of, [{"id": 1, "v": 1}, {"id": 1, "v": -1}, {"id": 2, "v": None}])])
+        assert applied.merged == {"t": 2}
+        assert values(database, "t", "id", "v") == [(1, 1)]
+
+
+def test_destination_scope_says_what_is_deleted(database, merge):
+    of = root(id="bigint", g="text").with_(
+        extra={"x-merge-destination-scope": "{table}.g IN (SELECT g FROM {staging_table})"}
+    )
+    rows = [{"id": 1, "g": "a"}, {"id": 2, "g": "a"}, {"id": 3, "g": "b"}]
+    merge(database, "delete-insert", [(of, rows)])
+    merge(database, "delete-insert", [(of, [{"id": 4, "g": "a"}])])
+    assert values(database, "t", "id") == [(3,), (4,)]
+    merge(database, "cdc", [(of, [{"id": 5, "g": "b"}])])
+    assert values(database, "t", "id") == [(4,), (5,)]
+
+
+def test_destination_scope_of_scd2(database, merge):
+    of = scd2(id="bigint").with_(extra={"x-merge-destination-scope": "{table}.id > 1"})
+    merge(database, "scd2", [(of, [{"id": 1, "_dlt_id": "h1"}, {"id": 2, "_dlt_id": "h2"}])])
+    merge(database, "scd2", [(of, [{"id": 3, "_dlt_id": "h3"}])])
+    assert values(database, "t", "id", "_dlt_valid_to") == [(1, None), (2, day(2)), (3, None)]
+
+
+def test_merge_without_keys_is_refused(place, merge):
+    with pytest.raises(PlanError, match="needs a key"):
+        merge(place, "delete-insert", [(table("t", {"id": "bigint"}), [{"id": 1}])])
+
+
+def test_c26_two_merges_at_once_do_not_mix(tmp_path):
+    database = duckdb(str(tmp_path / "x.duckdb")).bind("p")
+    one, two = root("one", id="bigint"), root("two", id="bigint")
+    apply(database, Package(tmp_path, "0"), [Create(one), Create(two)])
+    packages = Package(tmp_path, "1"), Package(tmp_path, "2")
+    with (
+        closing(database.open("ds", packages[0].load())) as first,
+        closing(database.open("ds", packages[1].load())) as second,
+    ):
+        first.apply(Copy(one, (packages[0].file(one, [{"id": 1}]),), scratch=True))
+        second.apply(Copy(two, (packages[1].file(two, [{"id": 2}]),), scratch=True))
+        first.apply(Merge((one,), "delete-insert", "2024-01-01"))
+        second.apply(Merge((two,), "delete-insert", "2024-01-01"))
+        first.apply(Commit({}))
+        second.apply(Commit({}))
+    assert (values(database, "one", "id"), values(database, "two", "id")) == ([(1,)], [(2,)])
+
+
+def test_replace_puts_the_new_rows_in_place_of_the_old(place, tmp_path):
+    of = table("t", {"a": "bigint"})
+    append(place, Package(tmp_path, "1"), of, [{"a": 1}, {"a": 2}])
+    package = Package(tmp_path, "2")
+    applied = apply(place, package, [Copy(of, (package.file(of, [{"a": 3}]),), scratch=True), Replace((of,))])
+    assert applied[1].rows == {"t": 1}
+    assert values(place, "t", "a") == [(3,)]
+
+
+def test_c21_a_refused_replace_leaves_the_old_rows(database, tmp_path):
+    of = table("t", {"a": "bigint"}, keys={"a": {"nullable": False}})
+    append(database, Package(tmp_path, "1"), of, [{"a": 1}])
+    package = Package(tmp_path, "2")
+    with pytest.raises(DestinationRefused):
+        apply(database, package, [Truncate("t"), Copy(of, (package.file(of, [{"a": None}]),))])
+    assert values(database, "t", "a") == [(1,)]
