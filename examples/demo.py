@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -129,14 +130,15 @@ def oddities(
             yield f"- {name}.{plain}: {count} of the values did not fit its type; they are in {variant}"
         empty = [column for column in columns if "data_type" not in columns[column]]
         if empty and not name.startswith("_dlt"):
-            yield f"- {name}: never a value in {', '.join(empty)}; the table gets the column with the first one"
+            yield f"- {name}: never a value in {', '.join(empty)}; they are text until the first value gives them a type"
     for name, count in quarantined.items():
         yield f"- {name}: {count} rows were turned away; they are in _dlt_quarantine, with the reason"
 
 
 def title(text: str) -> None:
     """A heading."""
-    print(f"\n\033[1m{text}\033[0m\n{'─' * WIDTH}")
+    heading = f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+    print(f"\n{heading}\n{'─' * WIDTH}")
 
 
 def show(heading: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -16,7 +16,7 @@ import dlt
 
 PACKAGE = str(Path(dlt.__file__).parent)
 WARM_RUN = 3_000
-MORE_ROWS = 50  # calls that 10,000 more rows may cost: a batch or a page more, nothing per row
+MORE_ROWS = 500  # calls that 10,000 more rows may cost: a batch or a page more, nothing per row
 
 
 def own_calls(work: Callable[[], object]) -> Counter[str]:

@@ -28,7 +28,10 @@ RANK |= {"sources": RANK["extract"], "destinations": RANK["load"]}
 FOUND_BY_REGISTRY = {"sources", "destinations"}  # others know only their registry
 
 LINES, LINES_WITH_REASON = 600, 1000
-REASONS: dict[str, str] = {}  # file over 600 lines -> why it is one thing
+REASONS: dict[str, str] = {
+    "pipeline/pipeline.py": "a method for each name of the public Pipeline; the work is done elsewhere",
+    "schema/schema.py": "a method for each name of the public Schema; the work is done elsewhere",
+}  # file over 600 lines -> why it is one thing
 FORBIDDEN = {"util", "utils", "helper", "helpers", "common", "base", "misc"}
 PROTOCOLS = 12
 

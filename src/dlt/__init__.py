@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+from typing import Any as _Any
 
 from dlt.pipeline.factory import attach, pipeline, run  # the function stands in the place of the package of its name
 
@@ -50,12 +51,30 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+# names of the public API that are not built yet, with what to do instead
+_PLANNED = {
+    "Dataset": "",
+    "Relation": "",
+    "TCredentials": "",
+    "TSecretValue": "",
+    "config": ": pass values as arguments, or take them from os.environ",
+    "dataset": ": read the tables with the tools of the destination, as duckdb.connect(...)",
+    "dbt": "",
+    "hub": "",
+    "progress": "",
+    "secrets": ": pass values as arguments, or take them from os.environ",
+    "sources": ", and with it incremental: write a generator, and keep a cursor in dlt.current.resource_state()",
+}
+
+
+def __getattr__(name: str) -> _Any:
     place = _LATER.get(name)
+    if place is None and name in _PLANNED:
+        raise AttributeError(f"dlt.{name} is not built yet{_PLANNED[name]}")
     if place is None:
         raise AttributeError(f"module 'dlt' has no attribute {name!r}")
     module, _, attribute = place.partition(":")
-    found: Any = import_module(module)
+    found: _Any = _import_module(module)
     if attribute:
         found = getattr(found, attribute)
     globals()[name] = found

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlt.schema.model import NOTHING, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+# paths of raw columns that hold ids made of whole rows as they came, and those that dlt 1.x makes where they are others;
+# no key is like this
+CONTENT, CONTENT_WAS = ("\0content",), ("\0content was",)
 
 
 class RawColumn(NamedTuple):
@@ -40,6 +45,16 @@ class Batch(NamedTuple):
     start: int = 0  # position of the first row among the rows of the table in this load
     nested: bool = True  # dicts; False: Arrow and frames, whose nested values stay in their column
     nested_hints: Mapping[tuple[str, ...], Table] = NOTHING  # what the resource declares of nested tables, by path
+    positions: Sequence[int] | None = None  # of the rows, when some between them were left out
+
+
+class RefusedRows(list[Any]):
+    """Rows, as they came, that their model does not let in. `why` has for each of them the position among all rows that
+    the model looked at, the column and what is wrong."""
+
+    def __init__(self, rows: Iterable[Any] = ()) -> None:
+        super().__init__(rows)
+        self.why: list[tuple[int, str, str]] = []
 
 
 class Shard(NamedTuple):

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlt.arrow.cast import arrow_type, fit
-from dlt.arrow.ids import key_ids, nested_ids, random_ids, row_ids
+from dlt.arrow.infer import column_for
+from dlt.arrow.marks import Links, Marks, Options, Placed, Target
 from dlt.arrow.shred import DEEPEST, Shape
-from dlt.arrow.unshred import rows_of, without
 from dlt.arrow.values import json_text
 from dlt.errors import ContractViolation
-from dlt.items import Batch, Raw, RawColumn, Shard
+from dlt.items import CONTENT, CONTENT_WAS, Batch, Raw, RawColumn, Shard
+from dlt.quarantine import Drop, Sieve, packed
 from dlt.schema.evolve import SYSTEM, add_columns, declare
-from dlt.schema.infer import column_for
-from dlt.schema.model import ID, LIST_IDX, LOAD_ID, PARENT_ID, ROOT_ID, Column, Table
-from dlt.schema.naming import NameMap
+from dlt.schema.model import ID, PASSING, Column, Table
+from dlt.schema.naming import NameMap, path_text
+from dlt.schema.settings import EVOLVE, Contract, full_contract
+from dlt.schema.tables import inherited
 
 if TYPE_CHECKING:
     from dlt.package.ledger import Ledger
@@ -35,55 +36,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dlt")
 
 Path = tuple[str, ...]
-KEYED = ("upsert", "insert-only", "cdc")  # merge strategies whose row ids are made of the primary key
+NOTES, ONCE = "x-normalizer", "evolve-columns-once"  # where a table keeps notes; that a table has no rows yet
+BROUGHT = {"tables": "a new table", "columns": "a new column", "data_type": "a value of another type"}
 JSON_FIELD = {b"dlt": b"json"}
-
-
-class Options(NamedTuple):
-    """How rows are marked: `_dlt_id` and `_dlt_load_id` for rows of dicts, and for Arrow and frames."""
-
-    row_ids: bool = True
-    load_ids: bool = True
-    arrow_row_ids: bool = False
-    arrow_load_ids: bool = False
-
-
-@dataclass(slots=True)
-class _Target:
-    """A table of the schema as the target of one raw table, with what was decided about its columns."""
-
-    name: str
-    parent: str | None
-    names: NameMap
-    table: Table
-    declared: Mapping[str, Column]
-    contract: Mapping[str, str]
-    is_new: bool
-    decided: dict[tuple[Path, str | None, Any], str] = field(default_factory=dict)
-
-
-class _Placed:
-    """The columns of one raw table under their final names."""
-
-    __slots__ = ("arrays", "ids", "wanted")
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, pa.Array] = {}
-        self.wanted: dict[str, Column] = {}
-        self.ids: pa.Array | None = None  # row ids that came with the data
-
-    def put(self, name: str, data: pa.Array) -> None:
-        old = self.arrays.get(name)
-        self.arrays[name] = data if old is None else pc.coalesce(old, data)
-
-
-class _Drop(NamedTuple):
-    """Rows of one raw table that a contract or a type turned away."""
-
-    position: int
-    rows: pa.Array  # boolean mask
-    column: str | None
-    reason: str
+MOST_IDS = 1_000_000  # row ids of one table that came with the data and are remembered; later ones are kept beside
 
 
 class Normalizer:
@@ -101,9 +57,13 @@ class Normalizer:
         self.schema, self.caps, self.load_id = schema, caps, load_id
         self.ledger, self.quarantine, self.options = ledger, quarantine, options
         self.tables = NameMap.of_tables(schema, fold=not caps.case_sensitive)
-        self.targets: dict[tuple[str, Path], _Target] = {}
+        self.targets: dict[tuple[str, Path], Target] = {}
         self.declared: dict[str, Table] = {}
-        self.created = {name for name in schema.names if _seen_data(schema.table(name))}
+        self.marks = Marks(schema, caps, load_id, options)
+        self.wrapped: set[tuple[str, Path]] = set()  # paths of single values that are lists of one
+        self.before = {name for name in schema.names if _was_made(schema.table(name))}
+        self.created = set(self.before)
+        self.given_ids: dict[str, set[int]] = {}  # hashes of row ids that came with the data, by table
 
     # ---- names and targets
 
@@ -117,17 +77,43 @@ class Normalizer:
         if self.declared.get(raw_name) is hints:
             return
         name = self.table_name(raw_name)
+        contract = self.contract(hints)
+        if not self.lets_in(name, contract):
+            return
         known = self.schema.table(name)
         names = NameMap.of_columns(self.schema, known or Table(name), fold=not self.caps.case_sensitive)
-        columns = {names.column((key,)): column for key, column in hints.columns.items()}
-        columns = {key: column.with_(name=key) for key, column in columns.items()}
-        declare(self.schema, _remembering(hints.with_(name=name, columns=columns), names))
+        columns = _named(hints, names)
+        notes = {**_notes(hints), **self.source((raw_name,), name)}
+        notes["declared"] = [key for key, column in columns.items() if column.data_type]
+        if name not in self.created and contract != EVOLVE:
+            notes[ONCE] = True
+        if not (notes["declared"] or (known and _notes(known).get("declared"))):
+            del notes["declared"]
+        record, known_record = names.to_record(), _notes(known).get("names") if known else None
+        if record != known_record and (known_record is not None or any(record.values())):
+            notes["names"] = record
+        declare(self.schema, _noted(hints.with_(name=name, columns=columns), notes))
         self.declared[raw_name] = hints
         for key in [key for key in self.targets if key[0] == raw_name]:
             del self.targets[key]
 
-    def shape(self, raw_name: str, max_nesting: int | None) -> Shape:
+    def source(self, path: Path, name: str) -> dict[str, str]:
+        """What must be noted of a table so that its name stays with its path."""
+        text = path_text(path)
+        return {} if text == path_text(tuple(self.schema.naming.break_path(name))) else {"source": text}
+
+    def contract(self, hints: Table) -> Contract:
+        """The contract of a table that is declared so: what the code says of it, of what it is nested in, or of all."""
+        above = inherited(self.schema, hints.parent, "schema_contract") if hints.parent else None
+        return full_contract(hints.schema_contract or above or self.schema.settings.get("schema_contract"))
+
+    def lets_in(self, name: str, contract: Contract) -> bool:
+        """Whether a table is there, or may be made."""
+        return name in self.created or contract["tables"] == "evolve"
+
+    def shape(self, raw_name: str, hints: Table, max_nesting: int | None) -> Shape:
         """What the shredder must know to take rows of a table apart."""
+        self.declare(raw_name, hints)
         deepest = DEEPEST if max_nesting is None else max_nesting
         if self.caps.max_table_nesting is not None:
             deepest = min(deepest, self.caps.max_table_nesting)
@@ -138,42 +124,59 @@ class Normalizer:
                 return known.data_type == "json"
             return bool(self.schema.preferred_types) and self.schema.preferred_type(column[-1]) == "json"
 
-        def wraps(table: Path, column: Path) -> bool:
-            child = self.schema.table(self.table_name(raw_name, table + column)) if self.has_children else None
-            return child is not None and child.parent is not None and self.column_at(raw_name, table, column) is None
+        nested = any(table.parent for table in map(self.schema.table, self.schema.names) if table)
+
+        def wraps(table: Path, column: Path, lists: bool) -> bool:
+            if not lists and not (nested and self.child_at(raw_name, table, column)):
+                return False
+            if self.column_at(raw_name, table, column) is not None:
+                return False
+            if (raw_name, table + column) not in self.wrapped:
+                self.wrapped.add((raw_name, table + column))
+                where = (self.table_name(raw_name, table), path_text(column))
+                logger.warning("Table %s: %s is a list in other rows; a single value is kept as a list of one.", *where)
+            return True
 
         return Shape(deepest, keeps_json, wraps)
 
-    @property
-    def has_children(self) -> bool:
-        return any(table.parent for table in map(self.schema.table, self.schema.names) if table)
+    def child_at(self, raw_name: str, table: Path, column: Path) -> Table | None:
+        """The table that holds the items of lists under a path, if there is one."""
+        name = self.tables.known((raw_name, *table, *column))
+        child = None if name is None else self.schema.table(name)
+        return child if child is not None and child.parent is not None else None
 
     def column_at(self, raw_name: str, table: Path, column: Path) -> Column | None:
+        """The column that a path has, if it has one."""
         target = self.targets.get((raw_name, table))
-        if target is None:
-            known = self.schema.table(self.table_name(raw_name, table))
-            if known is None:
-                return None
-            names = NameMap.of_columns(self.schema, known, fold=not self.caps.case_sensitive)
-            return known.columns.get(names.column(column))
-        return target.table.columns.get(target.names.column(column))
+        if target is not None:
+            return target.table.columns.get(target.names.known(column) or "")
+        name = self.tables.known((raw_name, *table))
+        known = None if name is None else self.schema.table(name)
+        if known is None:
+            return None
+        names = NameMap.of_columns(self.schema, known, fold=not self.caps.case_sensitive)
+        return known.columns.get(names.known(column) or "")
 
-    def target(self, batch: Batch, raw: Raw) -> _Target:
+    def target(self, batch: Batch, raw: Raw) -> Target:
         target = self.targets.get((batch.table, raw.path))
         if target is not None:
             target.table = self.schema.table(target.name) or target.table
             return target
         name = self.table_name(batch.table, raw.path)
         known = self.schema.table(name)
+        own = batch.hints if raw.parent is None else batch.nested_hints.get(raw.path)
+        if known is not None and raw.parent is not None and known.schema_contract != (own and own.schema_contract):
+            known = known.with_(schema_contract=own and own.schema_contract)
+            self.schema.put(known)
+        names = NameMap.of_columns(self.schema, known or Table(name), fold=not self.caps.case_sensitive)
+        hinted = {} if own is None else _named(own, names)
         if known is None:
-            own = batch.nested_hints.get(raw.path)
             parent = None if raw.parent is None or _stands_alone(own) else self.target(batch, batch.tables[raw.parent]).name
-            known = declare(self.schema, (own or Table(name)).with_(name=name, parent=parent))
-        names = NameMap.of_columns(self.schema, known, fold=not self.caps.case_sensitive)
-        hints = batch.hints.columns if raw.parent is None else {}
-        declared = {key: known.columns[key] for key in (names.column((key,)) for key in hints) if key in known.columns}
+            new = _noted(own or Table(name), self.source((batch.table, *raw.path), name))
+            known = declare(self.schema, new.with_(name=name, parent=parent, columns=hinted))
+        declared = {key for key, hint in hinted.items() if hint.data_type and hint.data_type == known.columns[key].data_type}
         contract = self.schema.resolve_contract_settings_for_table(name)
-        target = _Target(name, known.parent, names, known, declared, contract, name not in self.created)
+        target = Target(name, known.parent, names, known, frozenset(declared), contract, name not in self.before)
         self.targets[batch.table, raw.path] = target
         return target
 
@@ -182,182 +185,213 @@ class Normalizer:
     def __call__(self, batch: Batch) -> Iterator[Shard]:
         """The shards of a batch, parents before children."""
         self.declare(batch.table, batch.hints)
-        for raw in batch.tables:
+        names = [self.table_name(batch.table, raw.path) for raw in batch.tables]
+        for name, raw in zip(names, batch.tables, strict=True):
             if raw.rows:
-                self.ledger.add(self.table_name(batch.table, raw.path), "extracted", raw.rows)
-        batch = self.dropped(batch, self.refused_tables(batch))
-        while True:
-            placed, drops = self.place_all(batch)
-            if not drops:
-                break
-            batch = self.dropped(batch, drops)
-        yield from self.shards(batch, placed)
+                self.ledger.add(name, "extracted", raw.rows)
+        self.sieve = sieve = Sieve(batch)
+        while drops := self.refused_tables(sieve.batch):
+            sieve.drop(drops)
+        links = Links()
+        if self.lets_in(names[0], self.contract(batch.hints)):
+            placed = self.place_all(sieve)
+            yield from self.shards(sieve.batch, placed, links)
+        for name, raw, left in zip(names, batch.tables, sieve.batch.tables, strict=True):
+            if raw.rows > left.rows:
+                self.ledger.add(name, "quarantined", raw.rows - left.rows)
+        hints = [batch.nested_hints.get(raw.path, batch.hints) for raw in batch.tables]
+        sieve.settle(self.quarantine, names.__getitem__, links.ids, links.roots, hints.__getitem__)
         if (shard := self.quarantine.shard()) is not None:
             yield shard
 
-    def refused_tables(self, batch: Batch) -> list[_Drop]:
-        """All rows of new tables that the contract does not let in."""
-        drops = []
+    def check(self, batch: Batch) -> None:
+        """Raise ContractViolation when a batch brings a new table where the contract freezes them."""
+        self.sieve = Sieve(batch)
+        self.refused_tables(batch)
+
+    def refused_tables(self, batch: Batch) -> list[Drop]:
+        """All rows of new tables that the contract does not let in. Raises ContractViolation when it is frozen."""
+        drops: list[Drop] = []
+        contracts: list[Contract] = []
         for position, raw in enumerate(batch.tables):
             name = self.table_name(batch.table, raw.path)
-            if not raw.rows or name in self.created:
+            own = batch.hints if raw.parent is None else batch.nested_hints.get(raw.path)
+            above = self.contract(batch.hints) if raw.parent is None else contracts[raw.parent]
+            contracts.append(full_contract(own.schema_contract) if own and own.schema_contract else above)
+            mode = contracts[position]["tables"]
+            if not raw.rows or self.lets_in(name, contracts[position]):
                 continue
-            known = self.schema.table(name)
-            near = name if known is not None else self.table_name(batch.table)
-            mode = self.schema.resolve_contract_settings_for_table(near)["tables"]
+            everything = pa.repeat(pa.scalar(True), raw.rows)
             if mode == "freeze":
-                row = rows_of(batch.tables, position, [0])[0]
-                raise self.violation(name, None, "tables", mode, row, "a new table")
-            if mode != "evolve" and not any(drop.position == raw.parent for drop in drops):
-                drops.append(_Drop(position, pa.repeat(pa.scalar(True), raw.rows), None, "contract_tables"))
+                raise self.violation(position, name, None, "tables", everything)
+            if not any(drop.position == raw.parent for drop in drops):
+                drops.append(Drop(position, everything, None, "contract_tables"))
         return drops
 
-    def dropped(self, batch: Batch, drops: list[_Drop]) -> Batch:
-        """The batch without the dropped rows and what is nested in them, which go to the quarantine."""
-        for position in sorted({drop.position for drop in drops}):
-            mine = [drop for drop in drops if drop.position == position]
-            raw = batch.tables[position]
-            name = self.table_name(batch.table, raw.path)
-            gone = pa.repeat(pa.scalar(False), raw.rows)
-            for drop in mine:
-                fresh = pc.and_not(drop.rows, gone)
-                numbers = [row for row, bad in enumerate(fresh.to_pylist()) if bad]
-                rows = rows_of(batch.tables, position, numbers)
-                self.quarantine.add(name, drop.column, drop.reason, rows, [batch.start + row for row in numbers])
-                gone = pc.or_(gone, drop.rows)
-            tables, lost = without(batch.tables, position, pc.invert(gone))
-            for number, rows_lost in lost.items():
-                if rows_lost:
-                    self.ledger.add(self.table_name(batch.table, tables[number].path), "quarantined", rows_lost)
-            batch = batch._replace(tables=tables)
-            if len({drop.position for drop in drops}) > 1:  # masks of other tables count rows that may be gone now
-                return batch
-        return batch
-
-    def place_all(self, batch: Batch) -> tuple[list[_Placed], list[_Drop]]:
-        """The columns of all tables under their final names; when rows must be dropped first, the schema is untouched."""
-        placed: list[_Placed] = []
-        drops: list[_Drop] = []
-        for position, raw in enumerate(batch.tables):
-            mine = _Placed()
-            placed.append(mine)
-            if raw.rows or raw.parent is None:
-                target = self.target(batch, raw)
-                for column in _by_first(raw.columns):
-                    self.place(batch, position, target, column, mine, drops)
-                self.check_nulls(position, raw, target, mine, drops)
-        if not drops:
-            for raw, mine in zip(batch.tables, placed, strict=True):
-                if mine.wanted:
+    def place_all(self, sieve: Sieve) -> list[Placed]:
+        """The columns of all tables under their final names. Rows that a contract or a type turns away are taken out, and
+        the rest is looked at again: only what stays changes the schema."""
+        while True:
+            sieve.values.clear()
+            batch = sieve.batch
+            placed: list[Placed] = []
+            drops: list[Drop] = []
+            for position, raw in enumerate(batch.tables):
+                mine = Placed()
+                placed.append(mine)
+                if raw.rows or raw.parent is None:
                     target = self.target(batch, raw)
-                    target.table = add_columns(self.schema, target.name, mine.wanted.values())
-        return placed, drops
+                    for column in _by_first(raw.columns):
+                        if column.path == CONTENT:
+                            mine.contents = column.data
+                        elif column.path == CONTENT_WAS:
+                            mine.contents_were = column.data
+                        else:
+                            self.place(batch, position, target, column, mine, drops)
+                    self.check_nulls(position, raw, target, mine, drops)
+            if not drops:
+                break
+            sieve.drop(drops)
+        for raw, mine in zip(batch.tables, placed, strict=True):
+            if mine.wanted or mine.decided:
+                target = self.target(batch, raw)
+                target.table = add_columns(self.schema, target.name, mine.wanted.values())
+                target.decided.update(mine.decided)
+        return placed
 
     def place(
-        self, batch: Batch, position: int, target: _Target, column: RawColumn, mine: _Placed, drops: list[_Drop]
+        self, batch: Batch, position: int, target: Target, column: RawColumn, mine: Placed, drops: list[Drop]
     ) -> None:
         path, data, kind, _ = column
         key = (path, kind, data.type)
         name = target.decided.get(key)
         if name is not None:
-            mine.put(name, data)
+            self.put(position, name, target.table.columns[name], data, mine, drops)
+            return
+        if kind is None:
+            self.place_nulls(batch, position, target, path, mine)
+            return
+        name = target.names.known(path) or self.schema.naming.normalize_path("__".join(path))
+        known = mine.wanted.get(name) or target.table.columns.get(name)
+        unknown = (known is None or known.data_type is None) and not name.startswith("_dlt")
+        if unknown and not target.is_new and not self.admits(position, target, name, "columns", data, data.is_valid(), drops):
             return
         name = target.names.column(path)
-        if kind is None:
-            self.place_nulls(batch, position, target, name, path, mine)
-            return
-        if name in SYSTEM and batch.nested and self.reserved(name, target, column, mine):
+        if name in SYSTEM and name in self.marks.own(target, batch):
+            self.reserved(position, name, target, column, mine, drops)
             return
         known = mine.wanted.get(name) or target.table.columns.get(name)
         if known is None or known.data_type is None:
-            if not target.is_new and not self.admits(batch, position, target, name, "columns", data.is_valid(), drops):
-                return
-            learned = column_for(self.schema, name, kind, data, self.caps)
+            learned = column_for(self.schema, name, kind, data, self.caps, detect=batch.nested)
             known = learned if known is None else _typed(known, learned)
             mine.wanted[name] = known
-        fitted, bad = fit(data, kind, known, arrow_type(known, self.caps), declared=name in target.declared)
+        told = name in target.declared or self.told(name, kind, known)
+        fitted, bad = fit(data, kind, known, arrow_type(known, self.caps), declared=told)
         if bad is None:
             if fitted is data:
-                target.decided[key] = name
-            mine.put(name, fitted)
+                mine.decided[key] = name
+            self.put(position, name, known, fitted, mine, drops)
             return
-        mine.put(name, fitted)
-        if self.admits(batch, position, target, name, "data_type", bad, drops):
-            self.place_variant(batch, position, target, column, bad, mine, drops)
+        self.put(position, name, known, fitted, mine, drops)
+        if self.admits(position, target, name, "data_type", data, bad, drops):
+            self.place_variant(position, target, column, bad, mine, drops)
+
+    def told(self, name: str, kind: str, column: Column) -> bool:
+        """Whether the settings of the schema say that a column has its type."""
+        if kind in ("bigint", "double") and column.data_type == "timestamp":
+            return "timestamp" in self.schema.detections or self.schema.preferred_type(name) == "timestamp"
+        return self.schema.preferred_type(name) == column.data_type
 
     def place_variant(
-        self, batch: Batch, position: int, target: _Target, column: RawColumn, bad: pa.Array, mine: _Placed, drops: list[_Drop]
+        self, position: int, target: Target, column: RawColumn, bad: pa.Array, mine: Placed, drops: list[Drop]
     ) -> None:
         """Values that do not fit their column go to a column named after their type; what fits none there, to text."""
         data = pc.if_else(bad, column.data, pa.scalar(None, column.data.type))
         kind = str(column.kind)
-        for attempt in dict.fromkeys((kind, "text")):
+        learned = column_for(self.schema, target.names.column(column.path), kind, data, self.caps, detect=False)
+        for attempt in dict.fromkeys((str(learned.data_type), "text")):
             name = target.names.variant(column.path, attempt)
             known = mine.wanted.get(name) or target.table.columns.get(name)
             if known is None or known.data_type is None:
-                learned = column_for(self.schema, name, kind, data, self.caps) if attempt == kind else Column(name, "text")
-                known = learned.with_(name=name, data_type=attempt if attempt == "text" else learned.data_type, variant=True)
+                typed = learned if attempt == learned.data_type else Column(name, "text")
+                known = Column(name, attempt, typed.precision, typed.scale, typed.timezone, variant=True)
                 mine.wanted[name] = known
             fitted, still = fit(data, kind, known, arrow_type(known, self.caps))
-            mine.put(name, fitted)
+            self.put(position, name, known, fitted, mine, drops)
             if still is None:
                 return
             data = pc.if_else(still, data, pa.scalar(None, data.type))
-        drops.append(_Drop(position, data.is_valid(), name, "no_type"))
+        drops.append(Drop(position, data.is_valid(), name, "no_type"))
 
-    def place_nulls(self, batch: Batch, position: int, target: _Target, name: str, path: Path, mine: _Placed) -> None:
+    def put(self, position: int, name: str, column: Column, data: pa.Array, mine: Placed, drops: list[Drop]) -> None:
+        """Add values to a column; rows with what the destination cannot hold are turned away."""
+        mine.put(name, data)
+        caps, mask = self.caps, None
+        if column.data_type == "double" and not caps.non_finite:
+            mask = pc.invert(pc.is_finite(data))
+        elif column.data_type in ("text", "json"):
+            if not caps.nul_in_text:
+                mask = pc.match_substring(data, "\0")
+            if caps.max_text is not None:
+                long = pc.greater(pc.binary_length(data), caps.max_text)
+                mask = long if mask is None else pc.or_(mask, long)
+        if mask is not None and pc.any(mask).as_py():
+            drops.append(Drop(position, pc.fill_null(mask, False), name, "no_type"))
+
+    def place_nulls(self, batch: Batch, position: int, target: Target, path: Path, mine: Placed) -> None:
         """A column that has only nulls exists, without a type, unless a nested table stands for it."""
+        name = target.names.known(path)
         if name in target.table.columns or name in mine.wanted or name in SYSTEM:
             return
-        child = self.schema.table(self.table_name(batch.table, batch.tables[position].path + path))
+        child = self.child_at(batch.table, batch.tables[position].path, path)
         frozen = not target.is_new and target.contract["columns"] != "evolve"
         if child is None and not frozen:
+            name = target.names.column(path)
             mine.wanted[name] = Column(name).with_(**self.schema.default_hints_for(name))
 
-    def reserved(self, name: str, target: _Target, column: RawColumn, mine: _Placed) -> bool:
+    def reserved(
+        self, position: int, name: str, target: Target, column: RawColumn, mine: Placed, drops: list[Drop]
+    ) -> None:
         """Values that the data brings for a column of dlt's own: row ids that are unique are used; everything else is
-        kept in a variant column, so that keys stay keys. True when that is done."""
-        root = target.parent is None
-        if name not in ((ID, LOAD_ID) if root else (ID, PARENT_ID, ROOT_ID, LIST_IDX)):
-            return False
-        data, kind = column.data, str(column.kind)
-        if name == ID and kind == "text" and data.null_count == 0 and len(data.unique()) == len(data):
+        kept in a variant column, so that keys stay keys."""
+        data = column.data
+        if name == ID and column.kind == "text" and data.null_count == 0 and self.are_new(target.name, data):
             mine.ids = data
-            return True
-        variant = target.names.variant(column.path, kind)
-        known = target.table.columns.get(variant) or Column(variant, kind, variant=True)
-        fitted, bad = fit(data, kind, known, arrow_type(known, self.caps))
-        if bad is None:
-            mine.wanted[variant] = known
-            mine.put(variant, fitted)
-            logger.warning("Table %s: values for %s came with the data; they are kept in %s.", target.name, name, variant)
-        return bad is None
+            return
+        self.place_variant(position, target, column, data.is_valid(), mine, drops)
+        if (target.name, (name,)) not in self.wrapped:
+            self.wrapped.add((target.name, (name,)))
+            logger.warning("Table %s: values for %s came with the data; they are kept beside it.", target.name, name)
+
+    def are_new(self, table: str, ids: pa.Array) -> bool:
+        """Whether row ids that came with the data are unique in this load, as far as it remembers them."""
+        known = self.given_ids.get(table, frozenset())
+        return (
+            len(ids.unique()) == len(ids)
+            and len(known) + len(ids) <= MOST_IDS
+            and known.isdisjoint(map(hash, ids.to_pylist()))
+        )
 
     def admits(
-        self, batch: Batch, position: int, target: _Target, name: str, entity: str, rows: pa.Array, drops: list[_Drop]
+        self, position: int, target: Target, name: str, entity: str, data: pa.Array, rows: pa.Array, drops: list[Drop]
     ) -> bool:
-        """Whether the contract lets a new column or a value of another type in."""
+        """Whether the contract lets these values in: those of a new column, or those of another type."""
         mode = target.contract[entity]
         if mode == "evolve":
             return True
-        numbers = [row for row, bad in enumerate(rows.to_pylist()) if bad]
-        if not numbers:
+        if not pc.any(rows).as_py():
             return False
         if mode == "freeze":
-            what = "a new column" if entity == "columns" else "a value of another type"
-            row = rows_of(batch.tables, position, numbers[:1])[0]
-            raise self.violation(target.name, name, entity, mode, row, what)
+            raise self.violation(position, target.name, name, entity, rows, data)
         if mode == "discard_row":
-            drops.append(_Drop(position, rows, name, f"contract_{entity}"))
+            drops.append(Drop(position, rows, name, f"contract_{entity}"))
         else:
-            originals = rows_of(batch.tables, position, numbers)
-            positions = [batch.start + row for row in numbers]
-            self.quarantine.add(target.name, name, f"contract_{entity}", originals, positions, whole_row=False)
+            self.sieve.note(self.sieve.values, position, rows, name, f"contract_{entity}")
         return False
 
-    def check_nulls(self, position: int, raw: Raw, target: _Target, mine: _Placed, drops: list[_Drop]) -> None:
+    def check_nulls(self, position: int, raw: Raw, target: Target, mine: Placed, drops: list[Drop]) -> None:
         """Rows without a value where there must be one; rows that only delete need no more than their key."""
-        for name, column in target.declared.items():
+        for name, column in {**target.table.columns, **mine.wanted}.items():
             if column.nullable or name in SYSTEM:
                 continue
             data = mine.arrays.get(name)
@@ -365,134 +399,106 @@ class Normalizer:
             if not column.primary_key and (deletes := self.deleting(target, mine)) is not None:
                 empty = pc.and_not(empty, deletes)
             if pc.any(empty).as_py():
-                drops.append(_Drop(position, empty, name, "null_value"))
+                drops.append(Drop(position, empty, name, "null_value"))
 
-    def deleting(self, target: _Target, mine: _Placed) -> pa.Array | None:
+    def deleting(self, target: Target, mine: Placed) -> pa.Array | None:
         for name in target.table.keys("hard_delete"):
             data = mine.arrays.get(name)
             if data is not None:
                 return pc.fill_null(data, False) if pa.types.is_boolean(data.type) else data.is_valid()
         return None
 
-    def violation(self, table: str, column: str | None, entity: str, mode: str, row: Any, what: str) -> ContractViolation:
+    def violation(
+        self, position: int, table: str, column: str | None, entity: str, rows: pa.Array, data: pa.Array | None = None
+    ) -> ContractViolation:
+        """The error for the first of these rows."""
+        row, place = self.sieve.first(position, rows)
+        value = None if data is None else data[pc.index(rows, True).as_py()].as_py()
         return ContractViolation(
-            f"The data brings {what}, and the contract is to {mode} {entity.replace('_', ' ')}s.".replace("ss.", "s."),
+            f"The data brings {BROUGHT[entity]}, and the contract freezes {entity.replace('_type', ' types')}.",
             table_name=table,
             column_name=column,
+            value=None if value is None else json_text(value)[:200],
+            position=place,
             schema_entity=entity,
-            contract_mode=mode,
+            contract_mode="freeze",
             schema_name=self.schema.name,
-            data_item=json_text(row)[:500],
+            data_item=packed(row)[0][:500],
             hint=f'let it in with schema_contract={{"{entity}": "evolve"}}, or keep such rows aside with "discard_row"',
         )
 
     # ---- shards
 
-    def shards(self, batch: Batch, placed: list[_Placed]) -> Iterator[Shard]:
-        ids: list[pa.Array | None] = []
-        roots: list[pa.Array | None] = []
+    def shards(self, batch: Batch, placed: list[Placed], links: Links) -> Iterator[Shard]:
+        """The shards; the ids of their rows go to `links`."""
         for raw, mine in zip(batch.tables, placed, strict=True):
+            if not raw.rows:
+                if raw.parent is None:
+                    self.created.add(self.target(batch, raw).name)
+                links.add(None, None, None)
+                continue
             target = self.target(batch, raw)
             self.created.add(target.name)
-            if not raw.rows:
-                ids.append(None)
-                roots.append(None)
-                continue
-            own, root = self.mark(batch, raw, target, mine, ids, roots)
-            ids.append(own)
-            roots.append(root)
-            missing = [SYSTEM[name] for name in mine.arrays if name in SYSTEM and name not in target.table.columns]
+            self.marks.add(batch, raw, target, mine, links)
+            if mine.ids is not None:
+                self.given_ids.setdefault(target.name, set()).update(map(hash, mine.ids.to_pylist()))
+            known = target.table.typed
+            missing = [SYSTEM[name] for name in mine.arrays if name in SYSTEM and name not in known]
+            if missing and target.parent is None and _notes(target.table).get("seen-data"):
+                missing = [column.with_(nullable=True) for column in missing]  # Arrow rows came before, without them
             if missing:
                 target.table = add_columns(self.schema, target.name, missing)
             self.remember(target)
             yield Shard(target.name, target.parent, self.record_batch(target, mine, raw.rows))
 
-    def mark(
-        self, batch: Batch, raw: Raw, target: _Target, mine: _Placed, ids: list[pa.Array | None], roots: list[pa.Array | None]
-    ) -> tuple[pa.Array | None, pa.Array | None]:
-        """Add dlt's own columns; returns the row ids and the ids of the root rows."""
-        root_table = self.schema.table(self.table_name(batch.table))
-        assert root_table is not None
-        strategy = merge_strategy(root_table)
-        arrays = mine.arrays
-        if target.parent is not None:
-            assert raw.parent is not None
-            parent_ids, root_ids = ids[raw.parent], roots[raw.parent]
-            assert parent_ids is not None
-            parents = parent_ids.take(raw.parent_row)
-            root = parents if raw.parent == 0 else root_ids and root_ids.take(raw.parent_row)
-            if self.keeps_root(root_table, target):
-                arrays[ROOT_ID] = root
-            arrays[PARENT_ID], arrays[LIST_IDX] = parents, raw.list_idx
-            fixed = strategy in KEYED or strategy == "scd2"
-            own = nested_ids(parents, target.name, raw.list_idx) if fixed else random_ids(raw.rows)
-            arrays[ID] = own
-            return own, root
-        with_id = self.options.row_ids if batch.nested else self.options.arrow_row_ids
-        with_load = self.options.load_ids if batch.nested else self.options.arrow_load_ids
-        if with_load:
-            zeros = pa.repeat(pa.scalar(0, pa.int8()), raw.rows)
-            arrays[LOAD_ID] = pa.DictionaryArray.from_arrays(zeros, pa.array([self.load_id]))
-        versioned = strategy == "scd2" and not any("x-row-version" in c.extra for c in target.table.columns.values() if c.name != ID)
-        if not (with_id or versioned or len(batch.tables) > 1):
-            return None, None
-        keys = [name for name in target.table.keys("primary_key") if name in arrays]
-        if mine.ids is not None:
-            own = mine.ids
-        elif versioned:
-            own = row_ids(rows_of(batch.tables))
-        elif strategy in KEYED and keys:
-            own = key_ids(keys, [arrays[name] for name in keys])
-        else:
-            own = random_ids(raw.rows)
-        arrays[ID] = own
-        return own, own
-
-    def keeps_root(self, root: Table, target: _Target) -> bool:
-        wanted = self.schema.root_key
-        if wanted is not None:
-            return wanted
-        return root.write_disposition == "merge" or ROOT_ID in target.table.columns
-
-    def record_batch(self, target: _Target, mine: _Placed, rows: int) -> pa.RecordBatch:
+    def record_batch(self, target: Target, mine: Placed, rows: int) -> pa.RecordBatch:
         columns = target.table.columns
         fields = [
-            pa.field(name, data.type, metadata=JSON_FIELD if columns[name].data_type == "json" else None)
+            pa.field(name, data.type, metadata=JSON_FIELD if name not in PASSING and columns[name].data_type == "json" else None)
             for name, data in mine.arrays.items()
         ]
         if not fields:
             return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
         return pa.RecordBatch.from_arrays(list(mine.arrays.values()), schema=pa.schema(fields))
 
-    def remember(self, target: _Target) -> None:
+    def remember(self, target: Target) -> None:
         """Note in the schema that the table has data, and which keys its names were made of."""
-        noted = dict(target.table.extra.get("x-normalizer") or {})
+        noted = _notes(target.table)
         names = target.names.to_record()
-        if not noted.get("seen-data") or noted.get("names", {}) != names:
-            noted["seen-data"] = True
-            if names:
-                noted["names"] = names
+        if not noted.get("seen-data") or ONCE in noted or noted.get("names") != names:
+            noted["seen-data"], noted["names"] = True, names
+            noted.pop(ONCE, None)
             target.table = target.table.with_(extra={**target.table.extra, "x-normalizer": noted})
             self.schema.put(target.table)
         for text in target.names.collisions:
             logger.warning("Table %s: %s", target.name, text)
+        for text in self.tables.collisions:
+            logger.warning("Tables: %s", text)
         target.names.collisions.clear()
+        self.tables.collisions.clear()
 
 
-def merge_strategy(table: Table) -> str | None:
-    """The merge strategy of a root table; None when it is not merged."""
-    if table.write_disposition != "merge":
-        return None
-    return str(table.extra.get("x-merge-strategy") or "delete-insert")
+def _named(hints: Table, names: NameMap) -> dict[str, Column]:
+    """The columns of hints under their final names."""
+    columns = {names.hinted(key): column for key, column in hints.columns.items()}
+    return {name: column.with_(name=name) for name, column in columns.items()}
 
 
-def _remembering(table: Table, names: NameMap) -> Table:
-    record = names.to_record()
-    return table.with_(extra={**table.extra, "x-normalizer": {"names": record}}) if record else table
+def _notes(table: Table) -> dict[str, Any]:
+    """What the normaliser has noted of a table."""
+    return dict(table.extra.get(NOTES) or {})
 
 
-def _seen_data(table: Table | None) -> bool:
-    return table is not None and bool((table.extra.get("x-normalizer") or {}).get("seen-data"))
+def _noted(table: Table, notes: Mapping[str, Any]) -> Table:
+    return table.with_(extra={**table.extra, NOTES: notes}) if notes else table
+
+
+def _was_made(table: Table | None) -> bool:
+    """Whether a table counts as one that is there: contracts let it grow in the run that makes it."""
+    if table is None:
+        return False
+    noted = _notes(table)
+    return bool(noted.get("seen-data") or (table.typed and ONCE not in noted))
 
 
 def _stands_alone(hints: Table | None) -> bool:

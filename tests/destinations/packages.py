@@ -13,7 +13,7 @@ from dlt.arrow.files import WriterSettings, open_writer
 from dlt.load.session import Destination, Load
 from dlt.load.steps import Applied, Commit, Copy, Create, Step
 from dlt.package.manifest import ShardFile
-from dlt.schema.model import Column, Table
+from dlt.schema.model import ROW, Column, Table
 
 NOW = "2024-05-06T07:08:09.123456+00:00"
 TYPES = {
@@ -38,6 +38,24 @@ def table(name: str, columns: dict[str, str], **hints: Any) -> Table:
     return Table(name, made, **{"resource": None if hints.get("parent") else name, **hints})
 
 
+def numbered(of: Table) -> Table:
+    """A table as it is in the files of a merge."""
+    return of.with_columns([Column(ROW, "bigint")])
+
+
+def number(rows: list[tuple[Table, list[dict[str, Any]]]]) -> list[tuple[Table, list[dict[str, Any]]]]:
+    """The rows of a root table and of what is nested in it, with the numbers of their root rows. Nested rows belong to
+    the last row with the id of their parent."""
+    numbers: dict[str, dict[str, int]] = {}
+    out = []
+    for of, mine in rows:
+        above = numbers.get(of.parent or "", {})
+        marked = [{ROW: above[row["_dlt_parent_id"]] if of.parent else n, **row} for n, row in enumerate(mine)]
+        numbers[of.name] = {row["_dlt_id"]: row[ROW] for row in marked if "_dlt_id" in row}
+        out.append((of, marked))
+    return out
+
+
 class Package:
     """The files of one load, in a folder of its own."""
 
@@ -48,7 +66,7 @@ class Package:
     def load(self) -> Load:
         return Load(self.load_id, "schema", "pipeline", str(self.folder), NOW)
 
-    def file(self, of: Table, rows: list[dict[str, Any]] | pa.RecordBatch, format: str = "arrow") -> ShardFile:
+    def file(self, of: Table, rows: list[dict[str, Any]] | pa.RecordBatch, form: str = "arrow") -> ShardFile:
         """Write rows; only the columns that a row has are in the file."""
         if isinstance(rows, pa.RecordBatch):
             batch = rows
@@ -60,14 +78,19 @@ class Package:
             ]
             batch = pa.RecordBatch.from_pylist([{n: row.get(n) for n in names} for row in rows], pa.schema(fields))
         self.count += 1
-        path = self.folder / f"{self.count:05d}.{format}"
-        writer = open_writer(path, format, batch.schema, WriterSettings())
+        path = self.folder / f"{self.count:05d}.{form}"
+        writer = open_writer(path, form, batch.schema, WriterSettings())
         writer.write(batch)
         writer.close()
         data = path.read_bytes()
         return ShardFile(
-            of.name, path.name, format, batch.num_rows, len(data), zlib.crc32(data), tuple(batch.schema.names)
+            of.name, path.name, form, batch.num_rows, len(data), zlib.crc32(data), tuple(batch.schema.names)
         )
+
+    def scratch(self, rows: list[tuple[Table, list[dict[str, Any]]]]) -> list[Copy]:
+        """The copies into scratch tables that a merge reads."""
+        pairs = [(numbered(of), mine) for of, mine in number(rows)]
+        return [Copy(of, (self.file(of, mine),) if mine else (), scratch=True) for of, mine in pairs]
 
 
 def loads_row(load_id: str) -> dict[str, list[dict[str, Any]]]:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dlt.destinations import duckdb, memory
-from dlt.errors import DestinationRefused, PlanError
-from dlt.load.steps import Commit, Copy, Create, Merge, Replace, Truncate
-from dlt.schema.model import Column, Table
+from dlt.errors import DestinationRefused, NotBuilt, PlanError
+from dlt.load.steps import Add, Commit, Copy, Create, Merge, Replace, Truncate
+from dlt.schema.model import ROW, Column, Table
 
 from .packages import Package, append, apply, rows_of, table
 
@@ -39,7 +39,7 @@ def merge(tmp_path):
         count += 1
         package, chain = Package(tmp_path, str(count)), tuple(of for of, _ in rows)
         steps = [Create(of) for of in chain] if count == 1 else []
-        steps += [Copy(of, (package.file(of, mine),) if mine else (), scratch=True) for of, mine in rows]
+        steps += package.scratch(rows)
         return apply(where, package, [*steps, Merge(chain, strategy, at or f"2024-01-0{count}T00:00:00+00:00")])[-2]
 
     return run
@@ -248,6 +248,123 @@ def test_insert_only_leaves_what_is_there(place, merge):
     assert values(place, "t", "id", "v") == [(1, 1), (2, 2)]
 
 
+@pytest.mark.parametrize("strategy", ["delete-insert", "upsert", "cdc", "insert-only"])
+def test_nested_rows_are_those_of_the_row_that_stays(place, merge, strategy):
+    of, items, deeper = with_ids(root(id="bigint", v="text")), child("t__l", "t"), child("t__l__l", "t__l")
+    key = "k" if strategy != "delete-insert" else None
+    rows = [{"id": 1, "v": v, "_dlt_id": key or v} for v in "abc"]
+    mine = [{**item(n, key or v, place), ROW: place} for place, (n, v) in enumerate(zip((1, 2), "ab", strict=True))]
+    leaf = {"value": 9, "_dlt_root_id": key or "b", "_dlt_parent_id": mine[1]["_dlt_id"], "_dlt_list_idx": 0, ROW: 1}
+    merge(place, strategy, [(of, rows), (items, mine), (deeper, [{**leaf, "_dlt_id": "leaf"}])])
+    assert values(place, "t", "v") == [("c",)]
+    assert rows_of(place, "t__l") == rows_of(place, "t__l__l") == []
+
+
+def test_nested_rows_go_with_the_row_that_sorting_chose(place, merge):
+    of, items = (
+        with_ids(root(keys={"id": KEY, "v": {"dedup_sort": "desc"}}, id="bigint", v="bigint")),
+        child("t__l", "t"),
+    )
+    rows = [{"id": 1, "v": 2, "_dlt_id": "k"}, {"id": 1, "v": 1, "_dlt_id": "k"}]
+    merge(place, "upsert", [(of, rows), (items, [{**item(7, "k"), ROW: 0}, {**item(8, "k"), ROW: 1}])])
+    assert values(place, "t__l", "value") == [(7,)]
+
+
+def test_insert_only_adds_what_a_longer_list_has_more(place, merge):
+    of, items = with_ids(root(id="bigint", v="bigint")), child("t__l", "t")
+    merge(place, "insert-only", [(of, [{"id": 1, "v": 1, "_dlt_id": "k"}]), (items, [item(1, "k"), item(2, "k", 1)])])
+    longer = [item(8, "k"), item(9, "k", 1), item(7, "k", 2)]
+    merge(place, "insert-only", [(of, [{"id": 1, "v": 2, "_dlt_id": "k"}]), (items, longer)])
+    assert values(place, "t", "id", "v") == [(1, 1)]
+    assert values(place, "t__l", "value") == [(1,), (2,), (7,)]
+
+
+def test_scd2_keeps_equal_rows_and_their_nested_rows_once(place, merge):
+    of, items = scd2(id="bigint"), child("t__l", "t")
+    row = {"id": 1, "_dlt_id": "h1"}
+    for _ in range(2):
+        merge(place, "scd2", [(of, [row, row]), (items, [{**item(7, "h1"), ROW: 0}, {**item(7, "h1"), ROW: 1}])])
+        assert values(place, "t", "id", "_dlt_valid_to") == [(1, None), (1, None)]
+        assert values(place, "t__l", "value") == [(7,)]
+
+
+def test_scd2_versions_are_the_row_ids_unless_said_otherwise(place, merge):
+    of = scd2(id="bigint", ver="bigint").with_columns([Column("_dlt_id", "text", nullable=False, row_key=True)])
+    merge(place, "scd2", [(of, [{"id": 1, "ver": 1, "_dlt_id": "h1"}])])
+    merge(place, "scd2", [(of, [{"id": 1, "ver": 1, "_dlt_id": "h2"}])])
+    assert values(place, "t", "_dlt_id", "_dlt_valid_to") == [("h1", day(2)), ("h2", None)]
+    own = of.with_columns([Column("ver", "bigint", nullable=False, extra={"x-row-version": True})])
+    merge(place, "scd2", [(own, [{"id": 1, "ver": 1, "_dlt_id": "h3"}])])
+    assert values(place, "t", "_dlt_id", "_dlt_valid_to") == [("h1", day(2)), ("h2", None)]
+
+
+def test_scd2_names_of_the_validity_columns(place, merge):
+    of = table("t", {"id": "bigint"}).with_columns(
+        [
+            Column("since", "timestamp", extra={"x-valid-from": True}),
+            Column("till", "timestamp", extra={"x-valid-to": True}),
+        ]
+    )
+    of = with_ids(of, {"x-row-version": True})
+    merge(place, "scd2", [(of, [{"id": 1, "_dlt_id": "h1"}])])
+    merge(place, "scd2", [(of, [])])
+    assert values(place, "t", "id", "since", "till") == [(1, day(1), day(2))]
+
+
+def test_hard_delete_by_a_column_that_is_no_flag(place, merge):
+    of = root(keys={"id": KEY, "gone_at": {"hard_delete": True}}, id="bigint", gone_at="timestamp")
+    for strategy in ("delete-insert", "upsert", "cdc"):
+        merge(place, strategy, [(of, [{"id": 1, "gone_at": None}, {"id": 2, "gone_at": None}])])
+        merge(
+            place,
+            strategy,
+            [(of, [{"id": 1, "gone_at": day(1)}, {"id": 2, "gone_at": None}, {"id": 3, "gone_at": day(1)}])],
+        )
+        assert values(place, "t", "id") == [(2,)]
+
+
+def test_the_row_that_stays_says_whether_the_record_is_deleted(place, merge):
+    of = root(
+        keys={"id": KEY, "gone": {"hard_delete": True}, "n": {"dedup_sort": "desc"}},
+        id="bigint",
+        gone="bool",
+        n="bigint",
+    )
+    rows = [{"id": 1, "gone": True, "n": 2}, {"id": 1, "gone": False, "n": 1}]
+    rows += [{"id": 2, "gone": False, "n": 2}, {"id": 2, "gone": True, "n": 1}]
+    merge(place, "delete-insert", [(of, rows)])
+    assert values(place, "t", "id") == [(2,)]
+
+
+def test_by_merge_key_alone_all_rows_of_the_load_stay(place, merge):
+    of = root(keys={"g": MERGE_KEY}, id="bigint", g="text")
+    merge(place, "delete-insert", [(of, [{"id": 1, "g": "a"}, {"id": 2, "g": "b"}])])
+    applied = merge(place, "delete-insert", [(of, [{"id": 3, "g": "a"}, {"id": 3, "g": "a"}])])
+    assert (applied.rows, applied.merged) == ({"t": 2}, {"t": 0})
+    assert values(place, "t", "id") == [(2,), (3,), (3,)]
+
+
+def test_a_filled_nested_table_becomes_part_of_a_merge(place, tmp_path):
+    of, l1, l2 = with_ids(root(id="bigint")), child("t__l", "t"), child("t__l__l", "t__l")
+    before = [
+        Table(t.name, {k: c for k, c in t.columns.items() if k != "_dlt_root_id"}, parent=t.parent) for t in (l1, l2)
+    ]
+    leaf = {"value": 1, "_dlt_parent_id": "a/0", "_dlt_list_idx": 0, "_dlt_id": "a/0/0"}
+    rows = [[{"id": 1, "_dlt_id": "a"}, {"id": 2, "_dlt_id": "b"}], [item(1, "a"), item(2, "b")], [leaf]]
+    one = Package(tmp_path, "1")
+    pairs = list(zip((of, *before), rows, strict=True))
+    pairs[1] = (before[0], [{k: v for k, v in row.items() if k != "_dlt_root_id"} for row in rows[1]])
+    apply(place, one, [*(Create(t) for t, _ in pairs), *(Copy(t, (one.file(t, mine),)) for t, mine in pairs)])
+
+    two, key = Package(tmp_path, "2"), l1.columns["_dlt_root_id"].with_(nullable=True)
+    adds = [Add(l1, (key,), parent=of), Add(l2, (key,), parent=l1)]
+    copies = two.scratch([(of, [{"id": 2, "_dlt_id": "b2"}]), (l1, [item(3, "b2")]), (l2, [])])
+    apply(place, two, [*adds, *copies, Merge((of, l1, l2), "delete-insert", "2024-01-01")])
+
+    assert values(place, "t__l", "value", "_dlt_root_id") == [(1, "a"), (3, "b2")]
+    assert values(place, "t__l__l", "value", "_dlt_root_id") == [(1, "a")]
+
+
 def test_source_filter(database, merge):
     of = root(id="bigint", v="bigint").with_(extra={"x-merge-source-filter": "v > 0"})
     for strategy in ("delete-insert", "upsert", "cdc"):
@@ -268,16 +385,42 @@ def test_destination_scope_says_what_is_deleted(database, merge):
     assert values(database, "t", "id") == [(4,), (5,)]
 
 
+def test_destination_scope_without_a_key_and_with_nested_rows(database, merge):
+    of = with_ids(root(keys={"id": {}}, id="bigint", g="text"))
+    of, items = of.with_(extra={"x-merge-destination-scope": "{table}.g = 'a' AND '{{' <> '}}'"}), child("t__l", "t")
+    rows = [{"id": 1, "g": "a", "_dlt_id": "1"}, {"id": 2, "g": "b", "_dlt_id": "2"}]
+    merge(database, "delete-insert", [(of, rows), (items, [item(1, "1"), item(2, "2")])])
+    merge(database, "delete-insert", [(of, [{"id": 2, "g": "c", "_dlt_id": "3"}]), (items, [item(3, "3")])])
+    assert values(database, "t", "id", "g") == [(2, "b"), (2, "c")]
+    assert values(database, "t__l", "value") == [(2,), (3,)]
+
+
+@pytest.mark.parametrize("scope", ["{tabl}.id = 1", "{0}.id = 1", "{table", "{table.x} = 1"])
+def test_a_destination_scope_that_cannot_be_read(database, merge, scope):
+    of = root(id="bigint").with_(extra={"x-merge-destination-scope": scope})
+    with pytest.raises(PlanError, match="destination_scope") as caught:
+        merge(database, "delete-insert", [(of, [{"id": 1}])])
+    assert caught.value.table == "t"
+
+
+def test_memory_says_that_it_does_not_read_conditions(merge):
+    of = root(id="bigint").with_(extra={"x-merge-source-filter": "id > 1"})
+    with pytest.raises(NotBuilt):
+        merge(memory().bind(), "delete-insert", [(of, [{"id": 1}])])
+
+
+def test_source_filter_of_scd2(database, merge):
+    of = scd2(id="bigint").with_(extra={"x-merge-source-filter": "id > 1"})
+    applied = merge(database, "scd2", [(of, [{"id": 1, "_dlt_id": "h1"}, {"id": 2, "_dlt_id": "h2"}])])
+    assert (applied.rows, applied.merged) == ({"t": 1}, {"t": 1})
+    assert values(database, "t", "id") == [(2,)]
+
+
 def test_destination_scope_of_scd2(database, merge):
     of = scd2(id="bigint").with_(extra={"x-merge-destination-scope": "{table}.id > 1"})
     merge(database, "scd2", [(of, [{"id": 1, "_dlt_id": "h1"}, {"id": 2, "_dlt_id": "h2"}])])
     merge(database, "scd2", [(of, [{"id": 3, "_dlt_id": "h3"}])])
     assert values(database, "t", "id", "_dlt_valid_to") == [(1, None), (2, day(2)), (3, None)]
-
-
-def test_merge_without_keys_is_refused(place, merge):
-    with pytest.raises(PlanError, match="needs a key"):
-        merge(place, "delete-insert", [(table("t", {"id": "bigint"}), [{"id": 1}])])
 
 
 def test_c26_two_merges_at_once_do_not_mix(tmp_path):
@@ -289,8 +432,8 @@ def test_c26_two_merges_at_once_do_not_mix(tmp_path):
         closing(database.open("ds", packages[0].load())) as first,
         closing(database.open("ds", packages[1].load())) as second,
     ):
-        first.apply(Copy(one, (packages[0].file(one, [{"id": 1}]),), scratch=True))
-        second.apply(Copy(two, (packages[1].file(two, [{"id": 2}]),), scratch=True))
+        first.apply(*packages[0].scratch([(one, [{"id": 1}])]))
+        second.apply(*packages[1].scratch([(two, [{"id": 2}])]))
         first.apply(Merge((one,), "delete-insert", "2024-01-01"))
         second.apply(Merge((two,), "delete-insert", "2024-01-01"))
         first.apply(Commit({}))

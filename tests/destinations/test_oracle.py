@@ -1,10 +1,12 @@
-"""Random loads of nested rows: DuckDB and the memory destination must hold the same tables after each."""
+"""Random loads of nested rows, planned as a run plans them: DuckDB and the memory destination must take the same steps and
+hold the same tables after each."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlt.destinations import duckdb, memory
-from dlt.load.steps import Copy, Create, Merge, Replace, Step, Truncate
-from dlt.schema.model import Column, Table
+from dlt.load.plan import plan
+from dlt.load.steps import Applied, Copy, Merge, Replace, Step
+from dlt.package.manifest import NORMALIZED, Manifest
+from dlt.schema.model import ROW, Column, Table
 
-from .packages import Package, apply, rows_of
+from .packages import Package, loads_row, numbered
 
-KEYED = ("upsert", "insert-only", "cdc", "scd2")
+KEYED = ("upsert", "insert-only", "cdc")
+NAMES = ("t", "t__items", "t__items__sub")
 
 
 def digest(*parts: Any) -> str:
@@ -29,137 +34,198 @@ items = st.lists(
 )
 record = st.fixed_dictionaries(
     {
-        "a": st.sampled_from([None, 1, 12]),
+        "a": st.sampled_from([1, 12, None]),
         "b": st.sampled_from([None, "3", "23"]),
         "g": st.sampled_from([None, "x", "y"]),
         "v": st.sampled_from([None, 1, 2]),
+        "n": st.integers(0, 2),
+        "late": st.sampled_from([None, None, "z"]),
         "gone": st.sampled_from([None, None, False, True]),
         "items": items,
     }
 )
-option = st.fixed_dictionaries(
+load_of = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from(["append", "replace", "staged", "delete-insert", *KEYED]),
+        "kind": st.sampled_from(["append", "replace", "delete-insert", "scd2", *KEYED]),
         "skip": st.booleans(),
-        "rows": st.lists(record, max_size=5),
-        "files": st.integers(1, 2),
+        "sorted": st.sampled_from([None, None, "asc", "desc"]),
+        "version": st.sampled_from([None, None, "n"]),
+        "forever": st.sampled_from([None, "9999-12-31"]),
+        "said": st.booleans(),  # that the table takes part, with or without rows
+        "before": st.sampled_from([None, None, None, "dropped", "truncated"]),
+        "rows": st.lists(record, max_size=6),
+        "files": st.integers(1, 3),
     }
+)
+sequences = st.tuples(
+    st.fixed_dictionaries(
+        {
+            "primary": st.booleans(),
+            "merge": st.booleans(),
+            "compound": st.booleans(),
+            "unique": st.booleans(),
+            "delete": st.sampled_from([None, "gone", "v"]),
+        }
+    ),
+    st.lists(load_of, min_size=1, max_size=5),
 )
 
 
-@st.composite
-def sequences(draw: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    chosen = {
-        "primary": draw(st.booleans()),
-        "merge": draw(st.booleans()),
-        "compound": draw(st.booleans()),
-        "sort": draw(st.sampled_from([None, None, "asc", "desc"])),
-        "delete": draw(st.sampled_from([None, "gone", "v"])),
-        "forever": draw(st.sampled_from([None, "9999-12-31"])),
-    }
-    return chosen, draw(st.lists(option, min_size=1, max_size=4))
-
-
-def tables(chosen: dict[str, Any], load: dict[str, Any]) -> tuple[Table, Table, Table]:
+def root_table(chosen: dict[str, Any], load: dict[str, Any], known: Table | None) -> Table:
     kind = load["kind"]
+    merged = kind not in ("append", "replace")
     primary = ("a", "b") if chosen["compound"] else ("a",)
-    wants_primary = chosen["primary"] or kind in ("upsert", "insert-only", "cdc") or not chosen["merge"]
+    wants_primary = chosen["primary"] or kind in KEYED or not chosen["merge"]
+    version = (load["version"] or ("_dlt_id" if kind == "scd2" else None)) if merged else None
     columns = [
         Column("valid_from", "timestamp", extra={"x-valid-from": True}),
-        Column("valid_to", "timestamp", extra={"x-valid-to": True, "x-active-record-timestamp": chosen["forever"]}),
+        Column("valid_to", "timestamp", extra={"x-valid-to": True, "x-active-record-timestamp": load["forever"]}),
         Column("a", "bigint"),
         Column("b", "text"),
         Column("g", "text", merge_key=chosen["merge"]),
-        Column("v", "bigint", dedup_sort=chosen["sort"]),
+        Column("v", "bigint", dedup_sort=load["sorted"]),
+        Column("n", "bigint", nullable=False),
         Column("gone", "bool"),
         Column("_dlt_load_id", "text", nullable=False),
-        Column(
-            "_dlt_id", "text", nullable=False, row_key=True, extra={"x-row-version": True} if kind == "scd2" else {}
-        ),
+        Column("_dlt_id", "text", nullable=False, row_key=True),
     ]
+    if any(row["late"] for row in load["rows"]) or (known and "late" in known.columns):
+        columns.append(
+            Column("late", "text" if any(row["late"] for row in load["rows"]) else known.columns["late"].data_type)
+        )
+    elif load["said"]:
+        columns.append(Column("late"))
     columns = [
-        c.with_(primary_key=wants_primary and c.name in primary, hard_delete=c.name == chosen["delete"])
+        c.with_(
+            primary_key=wants_primary and c.name in primary,
+            hard_delete=c.name == chosen["delete"],
+            extra={**c.extra, "x-row-version": True} if c.name == version else c.extra,
+        )
         for c in columns
     ]
+    extra = {"x-merge-skip-unchanged-rows": load["skip"]}
+    if merged:
+        extra["x-merge-strategy"] = kind
+    if kind == "delete-insert":
+        extra["x-stage-data-deduplicated"] = chosen["unique"]
+    disposition = "merge" if merged else kind
+    return Table("t", {c.name: c for c in columns}, resource="t", write_disposition=disposition, extra=extra)
+
+
+def tables(chosen: dict[str, Any], load: dict[str, Any], known: dict[str, Table]) -> dict[str, Table]:
+    """The schema at one load: nested tables get a root key when the root is merged, and keep it."""
+    root = root_table(chosen, load, known.get("t"))
+    keeps_root = root.write_disposition == "merge" or any("_dlt_root_id" in table.columns for table in known.values())
     link = [
+        *([Column("_dlt_root_id", "text", nullable=False, root_key=True)] if keeps_root else []),
         Column("_dlt_parent_id", "text", nullable=False, parent_key=True),
         Column("_dlt_list_idx", "bigint", nullable=False),
         Column("_dlt_id", "text", nullable=False, row_key=True, unique=True),
     ]
-    root = Table("t", {c.name: c for c in columns}, resource="t", extra={"x-merge-skip-unchanged-rows": load["skip"]})
-    child = Table("t__items", {c.name: c for c in (Column("value", "bigint"), *link)}, parent="t")
-    leaf = Table("t__items__sub", {c.name: c for c in (Column("value", "bigint"), *link)}, parent="t__items")
-    return root, child, leaf
+    columns = {column.name: column for column in (Column("value", "bigint"), *link)}
+    return {
+        "t": root,
+        "t__items": Table("t__items", columns, parent="t"),
+        "t__items__sub": Table("t__items__sub", columns, parent="t__items"),
+    }
 
 
 def shred(root: Table, load: dict[str, Any], load_id: str) -> tuple[list[dict], list[dict], list[dict]]:
-    keys, keyed, out = root.keys("primary_key"), load["kind"] in KEYED, ([], [], [])
+    keys, out = root.keys("primary_key"), ([], [], [])
     for number, row in enumerate(load["rows"]):
-        own = {key: value for key, value in row.items() if key != "items"}
+        own = {key: value for key, value in row.items() if key != "items" and key in root.columns}
         row_id = digest(load_id, number)
-        if load["kind"] == "scd2":
-            row_id = digest(sorted(row.items(), key=str))
-        elif keyed:
+        if load["kind"] == "scd2" and load["version"] is None:
+            row_id = digest(sorted((key, value) for key, value in row.items() if value is not None))
+        elif load["kind"] in KEYED:
             row_id = digest([own[key] for key in keys])
-        out[0].append({**own, "_dlt_load_id": load_id, "_dlt_id": row_id})
+        if load["kind"] in KEYED and own["gone"] and root.columns["gone"].hard_delete:
+            own["n"] = None  # a row that deletes needs only its key
+        if load["kind"] == "append" or load["kind"] == "replace" or own["v"] is not None:
+            own = {key: value for key, value in own.items() if key != "late" or value is not None}
+        out[0].append({ROW: number, **own, "_dlt_load_id": load_id, "_dlt_id": row_id})
         for place, item in enumerate(row["items"]):
             item_id = digest(row_id, "items", place)
+            link = {ROW: number, "_dlt_root_id": row_id}
             out[1].append(
-                {"value": item["value"], "_dlt_parent_id": row_id, "_dlt_list_idx": place, "_dlt_id": item_id}
+                {**link, "value": item["value"], "_dlt_parent_id": row_id, "_dlt_list_idx": place, "_dlt_id": item_id}
             )
             for index, value in enumerate(item["sub"]):
                 sub_id = digest(item_id, "sub", index)
-                out[2].append({"value": value, "_dlt_parent_id": item_id, "_dlt_list_idx": index, "_dlt_id": sub_id})
+                out[2].append(
+                    {**link, "value": value, "_dlt_parent_id": item_id, "_dlt_list_idx": index, "_dlt_id": sub_id}
+                )
     return out
 
 
-def steps(chain: tuple[Table, ...], rows: Any, load: dict[str, Any], package: Package) -> list[Step]:
-    files = {}
-    for table, mine in zip(chain, rows, strict=True):
-        half = len(mine) // load["files"]
-        parts = [mine[:half], mine[half:]] if load["files"] == 2 else [mine]
-        files[table.name] = tuple(package.file(table, part) for part in parts if part)
-    scratch = [Copy(table, files[table.name], scratch=True) for table in chain]
-    copies = [Copy(table, files[table.name]) for table in chain if files[table.name]]
-    match load["kind"]:
-        case "append":
-            return copies
-        case "replace":
-            return [*(Truncate(table.name) for table in chain), *copies]
-        case "staged":
-            return [*scratch, Replace(chain)]
-        case strategy:
-            at = f"2024-01-{int(package.load_id) + 1:02d}T00:00:00+00:00"
-            return [*scratch, Merge(chain, strategy, at)]
+def manifest_of(schema: dict[str, Table], rows: Any, load: dict[str, Any], package: Package) -> Manifest:
+    files = []
+    for table, mine in zip(schema.values(), rows, strict=True):
+        merged = schema["t"].write_disposition == "merge"
+        shape = numbered(table) if merged else table
+        size = -(-len(mine) // load["files"]) or 1
+        for start in range(0, len(mine), size):
+            part = [{key: row[key] for key in shape.columns if key in row} for row in mine[start : start + size]]
+            files.append(package.file(shape, part))
+    touched = dict.fromkeys([file.table for file in files] + (["t"] if load["said"] else []))
+    before = {load["before"]: NAMES} if load["before"] else {}
+    return Manifest(package.load_id, "p", "s", at(package), NORMALIZED, tuple(files), tuple(touched), **before)
 
 
-def content(destination: Any, name: str) -> Counter[Any]:
-    return Counter(
-        repr(sorted(row.items())).replace("zoneinfo.ZoneInfo(key='UTC')", "UTC") for row in rows_of(destination, name)
-    )
+def at(package: Package) -> str:
+    return f"2024-01-{int(package.load_id) + 1:02d}T00:00:00+00:00"
 
 
-@settings(max_examples=150, deadline=None)
-@given(sequences())
+def run(destination: Any, manifest: Manifest, schema: dict[str, Table], package: Package) -> list[tuple[Step, Applied]]:
+    with closing(destination.open("ds", package.load())) as session:
+        steps = plan(
+            manifest, schema, session.reflect(NAMES), destination.caps, loads_row(package.load_id), at(package)
+        )
+        return [(step, session.apply(step)) for step in steps]
+
+
+def content(destination: Any) -> tuple[dict[str, list[str]], dict[str, list[dict[str, Any]]]]:
+    """The names of the columns of all tables, and their rows, in an order of their own."""
+    with closing(destination.open("ds", None)) as session:
+        found = session.reflect(NAMES)
+        rows = {name: session.read(name).read_all().to_pylist() for name in found}
+    columns = {name: list(table.columns) for name, table in found.items()}
+    return columns, {name: sorted(mine, key=lambda row: repr(sorted(row.items()))) for name, mine in rows.items()}
+
+
+def check_links(schema: dict[str, Table], rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Every nested row has its parent and its root."""
+    ids = {name: {row["_dlt_id"] for row in mine} for name, mine in rows.items()}
+    for name in rows.keys() - {"t"}:
+        assert {row["_dlt_parent_id"] for row in rows[name]} <= ids[schema[name].parent or ""]
+        assert {row["_dlt_root_id"] for row in rows[name] if "_dlt_root_id" in row} <= ids["t"]
+
+
+def balance(load: dict[str, Any], done: list[tuple[Step, Applied]], rows: Any) -> None:
+    """Every row of the load is in the target, or a rule of the user kept it out."""
+    put: Counter[str] = Counter()
+    for step, applied in done:
+        if isinstance(step, (Merge, Replace)) or (isinstance(step, Copy) and not step.scratch):
+            put.update(applied.rows)
+            put.update(applied.merged)
+    assert [put[name] for name in NAMES] == [len(mine) for mine in rows]
+
+
+@settings(max_examples=max(150, settings.default.max_examples), deadline=None)
+@given(sequences)
 def test_duckdb_holds_what_memory_holds(sequence: Any) -> None:
     chosen, loads = sequence
     one, two = duckdb(":memory:").bind("p"), memory().bind()
+    schema: dict[str, Table] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number, load in enumerate(loads):
-            chain = tables(chosen, load)
             package = Package(Path(folder), str(number))
-            rows = shred(chain[0], load, package.load_id)
-            todo = [Create(table) for table in chain] if number == 0 else []
-            todo += steps(chain, rows, load, package)
-            applied, expected = apply(one, package, todo), apply(two, package, todo)
-            for step, mine, other in zip(todo, applied, expected, strict=False):
-                assert (mine.rows, mine.merged) == (other.rows, other.merged), step
-                if isinstance(step, (Merge, Replace)):
-                    balance(chain, rows, mine)
-            for table in chain:
-                assert content(one, table.name) == content(two, table.name), table.name
-
-
-def balance(chain: tuple[Table, ...], rows: Any, applied: Any) -> None:
-    for table, mine in zip(chain, rows, strict=True):
-        assert applied.rows[table.name] + applied.merged[table.name] == len(mine)
+            schema = tables(chosen, load, schema)
+            rows = shred(schema["t"], load, package.load_id)
+            manifest = manifest_of(schema, rows, load, package)
+            done, expected = run(one, manifest, schema, package), run(two, manifest, schema, package)
+            assert done == expected
+            balance(load, done, rows)
+            columns, held = content(one)
+            assert (columns, held) == content(two)
+            check_links(schema, held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import pickle
 
 import pytest
 from hypothesis import given
@@ -80,10 +81,41 @@ def test_a_column_with_a_type_says_whether_it_is_nullable(schema):
     assert form.column_dict(Column("a")) == {"name": "a"}
 
 
+def test_a_table_that_was_read_keeps_its_form_until_it_changes(schema):
+    stored = schema.to_dict()
+    columns = stored["tables"]["orders"]["columns"]
+    del columns["é"]["nullable"]  # as dlt 1.31 writes what was declared
+    columns["id"]["row_key"] = False
+    columns["id"]["x-mine"] = None
+    stored["version_hash"] = form.version_hash(stored)
+    read = Schema.from_dict(stored)
+
+    for same in (read, read.clone(), pickle.loads(pickle.dumps(read))):
+        assert same.version_hash == stored["version_hash"]
+        assert not same.is_modified
+        assert same.to_dict() == json.loads(same.to_text()) == stored
+    read.put(schema.table("orders"))
+    assert not read.is_modified
+    read.put(schema.table("orders").with_columns([Column("new", "text")]))
+    assert read.is_modified
+    assert read.to_dict()["tables"]["orders"]["columns"]["é"]["nullable"] is True
+    assert read.version_hash == form.version_hash(read.to_dict())
+
+
+def test_the_order_of_columns_is_part_of_a_table(schema):
+    before = schema.version_hash
+    table = schema.table("orders")
+    schema.put(table.with_(columns=dict(reversed(table.columns.items()))))
+
+    assert schema.version_hash != before
+    assert list(schema.table("orders").columns) == ["é", "id"]
+
+
 def test_what_is_left_out_comes_back(schema):
     slim = schema.to_dict(remove_defaults=True)
 
-    assert slim["tables"]["orders"]["columns"]["é"] == {"data_type": "text", "description": "x\u2028\x01"}
+    column = slim["tables"]["orders"]["columns"]["é"]
+    assert column == {"data_type": "text", "nullable": True, "description": "x\u2028\x01"}
     assert "name" not in slim["tables"]["orders"]
     assert Schema.from_dict(slim).version_hash == schema.version_hash
     assert "x-normalizer" not in schema.to_dict(remove_processing_hints=True)["tables"]["orders"]

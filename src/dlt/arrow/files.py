@@ -105,7 +105,7 @@ class Sink:
     """A file that is written once: counts its bytes and computes their CRC-32 on the way."""
 
     def __init__(self, path: str | Path, *, gzip: bool = False) -> None:
-        self.file: IO[bytes] = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close
+        self.file: IO[bytes] = Path(path).open("wb", buffering=0)  # noqa: SIM115 - closed by close
         self.pack = zlib.compressobj(LEVEL, wbits=31) if gzip else None
         self.size = 0  # before compression
         self.bytes = 0

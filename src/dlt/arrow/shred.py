@@ -1,31 +1,61 @@
 """Rows -> columns -> Arrow, column-wise: nested dicts become columns, nested lists become tables of their own.
 
-There is no Python call per value: for each key one list comprehension takes the values of all rows, one
-`set(map(type, ...))` finds what kinds there are, `pa.array` converts. Dicts recurse as rows, the items of lists are
-chained into the rows of a child table that knows its parents by row number.
+There is no Python call per value: for each key one list comprehension takes the values of all rows, one `list(map(type, ...))`
+finds what kinds there are, `pa.array` converts. Dicts recurse as rows, the items of lists are chained into the rows of
+a child table that knows its parents by row number.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, repeat
+from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from dlt.arrow.values import LIST, PLAIN, ROW, NoneType, Unsupported, build, json_text, plain_converter
+from dlt.arrow.interop import plain_array
+from dlt.arrow.values import (
+    LIST,
+    PLAIN,
+    REFUSED,
+    ROW,
+    NoneType,
+    Unsupported,
+    build,
+    free_key,
+    json_text,
+    plain_converter,
+    scalars,
+)
 from dlt.items import Raw, RawColumn
 
 Path = tuple[str, ...]
 DEEPEST = 100  # levels of nesting that become tables and columns at most; what is deeper stays JSON
 
 
+class Item(str):
+    """A key that no row has: the item of a list, where it is no dict."""
+
+    __slots__ = ()
+
+
+VALUE, INNER = Item("value"), Item("list")
+TEXT_KEYS = {str, Item}
+
+
 class Shape(NamedTuple):
-    """What the shredder must know of the schema: how deep to go, what stays JSON, which scalars are one-item lists."""
+    """What the shredder must know of the schema: how deep to go, what stays JSON, which scalars are one-item lists.
+
+    A scalar is the only item of a list when the path has a nested table and no column of its own: `wraps` is asked with
+    the path of the table, that of the value, and whether a list came first in these rows.
+    """
 
     max_nesting: int = DEEPEST
     keeps_json: Callable[[Path, Path], bool] = lambda _table, _column: False
-    wraps: Callable[[Path, Path], bool] = lambda _table, _column: False
+    wraps: Callable[[Path, Path, bool], bool] = lambda _table, _column, lists: lists
 
 
 class BadValue(NamedTuple):
@@ -42,12 +72,13 @@ def shred(rows: Sequence[Mapping[str, Any]], shape: Shape = Shape()) -> tuple[li
     complete: take those rows out and shred the rest again."""
     work = _Shredder(shape)
     work.table((), rows, 0)
-    return work.raws, [bad for bad in work.bad if bad.row >= 0]
+    return work.raws, work.bad
 
 
 class _Shredder:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
+        self.deepest = min(shape.max_nesting, DEEPEST)
         self.raws: list[Raw] = []
         self.bad: list[BadValue] = []
 
@@ -70,119 +101,146 @@ class _Shredder:
 
     def column(self, raw: Raw, path: Path, values: list[Any], depth: int) -> list[Any] | None:
         """Add the raw columns of one path; returns rows when there are dicts to be flattened."""
-        types = set(map(type, values))
-        types.discard(NoneType)
-        if not types:
+        kinds = list(map(type, values))
+        only = kinds[0]
+        nulls = kinds.count(only) != len(kinds)
+        if nulls:
+            types = set(kinds) - {NoneType}
+            if len(types) > 1:
+                return self.mixed(raw, path, values, depth, types)
+            (only,) = types
+        elif only is NoneType:
             raw.columns.append(RawColumn(path, pa.nulls(raw.rows), None, raw.rows))
             return None
-        if len(types) == 1:
-            (only,) = types
-            kind = PLAIN.get(only)
-            if kind is None:
-                return self.convert(raw, path, values, depth, only)
-            return self.one_kind(raw, path, values, depth, kind)
-        return self.mixed(raw, path, values, depth, types)
+        kind = PLAIN.get(only)
+        if kind is None:
+            return self.odd(raw, path, values, depth, only)
+        return self.one_kind(raw, path, values, depth, kind, nulls=nulls)
 
-    def one_kind(self, raw: Raw, path: Path, values: list[Any], depth: int, kind: str) -> list[Any] | None:
-        if kind in (ROW, LIST):
-            if depth > min(self.shape.max_nesting, DEEPEST) or self.shape.keeps_json(raw.path, path):
+    def one_kind(
+        self, raw: Raw, path: Path, values: list[Any], depth: int, kind: str, *, nulls: bool
+    ) -> list[Any] | None:
+        if kind is ROW or kind is LIST:
+            if depth > self.deepest or self.shape.keeps_json(raw.path, path):
                 self.json(raw, path, values)
             elif kind is ROW:
-                return values if None not in values else [{} if value is None else value for value in values]
+                return _rows(values) if nulls else values
             else:
-                self.items(raw, path, values, depth)
+                self.items(raw, path, [() if value is None else value for value in values] if nulls else values, depth)
             return None
-        if self.shape.wraps(raw.path, path):
+        if depth <= self.deepest and self.shape.wraps(raw.path, path, False):
             self.items(raw, path, [() if value is None else (value,) for value in values], depth)
             return None
         try:
             made = build(kind, values)
-        except (pa.ArrowException, UnicodeError, ValueError, OverflowError) as error:
+        except REFUSED as error:
             self.blame(raw, path, values, kind, error)
             return None
         for name, data in made:
-            raw.columns.append(RawColumn(path, data, name, _first(values) if len(made) == 1 else _first_valid(data)))
+            first = _first_valid(data) if nulls or len(made) > 1 else 0
+            raw.columns.append(RawColumn(path, data, name, first))
         return None
 
     def mixed(self, raw: Raw, path: Path, values: list[Any], depth: int, types: set[type]) -> list[Any] | None:
         """Values of several types: odd types are made plain first, then each kind gets a column of its own."""
-        odd = [kind for kind in types if kind not in PLAIN]
+        odd = [kind for kind in types if kind not in PLAIN and not issubclass(kind, pa.Scalar)]
         if odd:
             plain = self.made_plain(raw, path, values, odd)
             return None if plain is None else self.column(raw, path, plain, depth)
+        order = sorted(types, key=lambda only: next(i for i, value in enumerate(values) if type(value) is only))
+        if self.one_item_lists(raw, path, depth, order):
+            whole = [value if value is None or type(value) in (list, dict) else [value] for value in values]
+            return self.column(raw, path, whole, depth)
         dicts = None
-        for only in sorted(types, key=lambda only: next(i for i, value in enumerate(values) if type(value) is only)):
+        for only in order:
             part = [value if type(value) is only else None for value in values]
-            dicts = self.one_kind(raw, path, part, depth, PLAIN[only]) or dicts
+            kind = PLAIN.get(only)
+            if kind is None:
+                self.arrow_scalars(raw, path, part)
+            else:
+                dicts = self.one_kind(raw, path, part, depth, kind, nulls=True) or dicts
         return dicts
 
-    def convert(self, raw: Raw, path: Path, values: list[Any], depth: int, only: type) -> list[Any] | None:
+    def one_item_lists(self, raw: Raw, path: Path, depth: int, order: list[type]) -> bool:
+        """Whether the scalars among values of several types are lists of one item."""
+        kinds = [kind for only in order if (kind := PLAIN.get(only, "")) is not ROW]
+        if set(kinds) <= {LIST} or depth > self.deepest or self.shape.keeps_json(raw.path, path):
+            return False
+        return self.shape.wraps(raw.path, path, kinds[0] is LIST)
+
+    def odd(self, raw: Raw, path: Path, values: list[Any], depth: int, only: type) -> list[Any] | None:
         if issubclass(only, pa.Scalar):
-            data = pa.array(values)
-            kind = "bigint" if pa.types.is_duration(data.type) else "timestamp"
-            if kind == "bigint":
-                data = data.cast(pa.duration("us")).cast(pa.int64())
-            elif pa.types.is_date(data.type):
-                kind, data = "date", data.cast(pa.date32())
-            raw.columns.append(RawColumn(path, data, kind, _first(values)))
+            self.arrow_scalars(raw, path, values)
             return None
         plain = self.made_plain(raw, path, values, [only])
         return None if plain is None else self.column(raw, path, plain, depth)
 
+    def arrow_scalars(self, raw: Raw, path: Path, values: list[Any]) -> None:
+        for data in scalars(values):
+            kind, plain = plain_array(data)
+            raw.columns.append(RawColumn(path, plain, kind, _first_valid(plain)))
+
     def made_plain(self, raw: Raw, path: Path, values: list[Any], odd: list[type]) -> list[Any] | None:
         converters: dict[type, Any] = {}
         for kind in odd:
-            if issubclass(kind, pa.Scalar):
-                converters[kind] = lambda value: value.as_py()
-                continue
             try:
                 converters[kind] = plain_converter(kind)
             except Unsupported as error:
                 where = [i for i, value in enumerate(values) if type(value) is kind]
                 self.report(raw, path, where, "unsupported_type", f"no column can hold a {error}")
-                return None
-        keep: Any = None
-        return [
-            value if (convert := converters.get(type(value), keep)) is None else convert(value) for value in values
-        ]
+        if len(converters) < len(odd):
+            return None
+        find, none = converters.get, type(None)
+        try:
+            return [
+                value if (convert := find(type(value), none)) is none else convert(value) for value in values
+            ]
+        except Exception:  # noqa: BLE001 - code of the user's own types ran; its errors belong to single rows
+            self.blame_own(raw, path, values, converters)
+            return None
 
     def json(self, raw: Raw, path: Path, values: list[Any]) -> None:
         texts: list[str | None] = []
         for row, value in enumerate(values):
             try:
                 texts.append(None if value is None else json_text(value))
-            except (TypeError, ValueError, RecursionError) as error:
-                self.report(raw, path, [row], "unsupported_type", str(error))
+            except Exception as error:  # noqa: BLE001 - see made_plain
+                self.report(raw, path, [row], "unsupported_type", f"{type(error).__name__}: {error}")
                 texts.append(None)
         try:
             data = pa.array(texts, pa.string())
         except UnicodeError as error:
             self.blame(raw, path, texts, "text", error)
             return
-        raw.columns.append(RawColumn(path, data, "json", _first(values)))
+        raw.columns.append(RawColumn(path, data, "json", _first_valid(data)))
 
-    def items(self, raw: Raw, path: Path, values: list[Any], depth: int) -> None:
+    def items(self, raw: Raw, path: Path, lists: list[Any], depth: int) -> None:
         """The items of lists as rows of a child table: dicts as they are, scalars as `value`, lists as `list`."""
-        lists = values if None not in values else [() if value is None else value for value in values]
-        lengths = list(map(len, lists))
         items = list(chain.from_iterable(lists))
         if not items:
             return
-        parent_row = pa.array(chain.from_iterable(map(repeat, range(len(lists)), lengths)), pa.int32(), size=len(items))
-        list_idx = pa.array(chain.from_iterable(map(range, lengths)), pa.int64(), size=len(items))
         parent = next(i for i, one in enumerate(self.raws) if one is raw)
-        link = (parent, parent_row, list_idx)
-        types = set(map(type, items))
-        if types == {dict}:
-            self.table(raw.path + path, items, depth, *link)
-            return
-        child = Raw(raw.path + path, [], len(items), *link)
+        child = Raw(raw.path + path, [], len(items), parent, *_links(lists, len(items)))
         self.raws.append(child)
-        if any(PLAIN.get(kind, ROW) in (ROW, LIST) for kind in types - {NoneType}):
-            rows = [_item_row(item) for item in items]
-            self.columns(child, (), rows, depth)
+        types = set(map(type, items)) - {NoneType}
+        odd = [kind for kind in types if kind not in PLAIN and not issubclass(kind, pa.Scalar)]
+        while odd:
+            plain = self.made_plain(child, (VALUE,), items, odd)
+            if plain is None:
+                return
+            items = plain
+            types = set(map(type, items)) - {NoneType}
+            odd = [kind for kind in types if kind not in PLAIN and not issubclass(kind, pa.Scalar)]
+        if types == {dict}:
+            self.columns(child, (), items if None not in items else _item_rows(items), depth)
+        elif types == {list}:
+            self.column(child, (INNER,), items, depth + 1)
+        elif types.isdisjoint((dict, list)):
+            self.column(child, (VALUE,), items, depth + 1)
         else:
-            self.column(child, ("value",), items, depth + 1)
+            self.columns(child, (), _item_rows(items), depth)
+
+    # ---- what went wrong
 
     def blame(self, raw: Raw, path: Path, values: Sequence[Any], kind: str, error: Exception) -> None:
         """Find the values that made a column fail, one by one."""
@@ -191,68 +249,115 @@ class _Shredder:
             if value is not None:
                 try:
                     build(kind, [value])
-                except (pa.ArrowException, UnicodeError, ValueError, OverflowError):
+                except REFUSED:
                     found.append(row)
         if not found:
             raise error
         reason = "invalid_unicode" if isinstance(error, UnicodeError) else "invalid_value"
         self.report(raw, path, found, reason, str(error))
 
+    def blame_own(self, raw: Raw, path: Path, values: Sequence[Any], converters: Mapping[type, Any]) -> None:
+        for row, value in enumerate(values):
+            if (convert := converters.get(type(value))) is not None:
+                try:
+                    convert(value)
+                except Exception as error:  # noqa: BLE001 - see made_plain
+                    self.report(raw, path, [row], "unsupported_type", f"{type(error).__name__}: {error}")
+
     def report(self, raw: Raw, path: Path, rows: list[int], reason: str, detail: str) -> None:
         where = raw
         full = raw.path + path
         while where.parent is not None:
-            parents = where.parent_row.to_pylist()
-            rows = [parents[row] for row in rows]
+            parents = where.parent_row.take(pa.array(rows, pa.int64())).to_pylist()  # type: ignore[union-attr]  # a child has it
+            rows = list(dict.fromkeys(parents))
             where = self.raws[where.parent]
         self.bad += [BadValue(row, full, reason, detail) for row in rows]
 
 
-def _item_row(item: Any) -> Any:
-    kind = type(item)
-    if kind is dict:
-        return item
-    plain = PLAIN.get(kind)
-    if plain is None and kind is not NoneType:
-        try:
-            item = plain_converter(kind)(item)
-        except Unsupported:
-            return {"value": item}
-        return _item_row(item)
-    return {"list": item} if plain is LIST else {"value": item}
+def _rows(values: list[Any]) -> list[Any]:
+    """Dicts with None in between as rows: where there is none, one with the keys of the first, all empty."""
+    blank = dict.fromkeys(next(value for value in values if value is not None))
+    return [blank if value is None else value for value in values]
+
+
+def _item_rows(items: list[Any]) -> list[Any]:
+    kinds = map(type, items)
+    return [
+        item if kind is dict else {INNER: item} if kind is list else {VALUE: item}
+        for kind, item in zip(kinds, items, strict=True)
+    ]
+
+
+def _links(lists: list[Any], count: int) -> tuple[pa.Array, pa.Array]:
+    """For each item of these lists the number of its list and its place in it."""
+    ends = pc.cumulative_sum(pa.array(list(map(len, lists)), pa.int32()))
+    starts = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    parents = pc.list_parent_indices(pa.ListArray.from_arrays(starts, pa.nulls(count)))
+    return parents, pc.subtract(_numbers(1 << count.bit_length()).slice(0, count), starts.take(parents))
+
+
+@lru_cache(maxsize=4)
+def _numbers(count: int) -> pa.Array:
+    """0, 1, 2, …"""
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(array("q", range(count)))])
 
 
 def _by_key(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     """The values of all rows by key, keys in the order of their first appearance."""
     first = rows[0]
-    if set(map(len, rows)) == {len(first)}:
+    lengths = list(map(len, rows))
+    if lengths.count(len(first)) == len(rows):
         try:
             out = [(key, [row[key] for row in rows]) for key in first]
         except KeyError:
             pass
         else:
-            return out if set(map(type, first)) <= {str} else _by_key(_with_text_keys(rows))
-    keys = dict.fromkeys(chain.from_iterable(rows))
-    if not set(map(type, keys)) <= {str}:
+            return out if set(map(type, first)) <= TEXT_KEYS else _by_key(_with_text_keys(rows))
+    columns = _sparse(rows, lengths)
+    if not set(map(type, columns)) <= TEXT_KEYS:
         return _by_key(_with_text_keys(rows))
-    return [(key, [row.get(key) for row in rows]) for key in keys]
+    return list(columns.items())
+
+
+def _sparse(rows: Sequence[Any], lengths: list[int]) -> dict[str, list[Any]]:
+    """The same for rows that do not have the same keys. Most rows have the keys of the first or of the longest one: only
+    when these do not account for all values, all keys of all rows are looked at."""
+    longest = rows[lengths.index(max(lengths))]
+    columns: dict[str, list[Any]] = {}
+    left = sum(lengths)
+    for key in dict.fromkeys(chain(rows[0], longest)):
+        try:
+            columns[key] = [row[key] for row in rows]
+            left -= len(rows)
+        except KeyError:
+            columns[key] = values = _at(rows, key)
+            left -= len(rows) - values.count(None)
+    if not left:
+        late = {next(i for i, row in enumerate(rows) if key in row) for key in columns if key not in rows[0]}
+        keys = dict.fromkeys(chain(rows[0], chain.from_iterable(rows[i] for i in sorted(late))))
+    else:
+        keys = dict.fromkeys(chain.from_iterable(rows))
+    return {key: columns[key] if key in columns else _at(rows, key) for key in keys}
+
+
+def _at(rows: Sequence[Any], key: str) -> list[Any]:
+    return [row[key] if key in row else None for row in rows]  # noqa: SIM401 - `get` takes longer
 
 
 def _with_text_keys(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Keys that are not texts are written as texts; one that is taken is written as Python would print it."""
     out = []
     for row in rows:
-        texts = {str(key): value for key, value in row.items() if isinstance(key, str)}
+        texts = {str.__str__(key): value for key, value in row.items() if isinstance(key, str)}
         for key, value in row.items():
             if not isinstance(key, str):
-                texts[str(key) if str(key) not in texts else repr(key) + "#"] = value
+                texts[free_key(key, texts)] = value
         out.append(texts)
     return out
 
 
-def _first(values: Sequence[Any]) -> int:
-    return next((i for i, value in enumerate(values) if value is not None), len(values))
-
-
 def _first_valid(data: pa.Array) -> int:
-    return _first(data.is_valid().to_pylist()) if data.null_count else 0
+    """The row of the first value."""
+    if not data.null_count:
+        return 0
+    return int(pc.index(data.is_valid(), True).as_py()) if data.null_count < len(data) else len(data)

@@ -121,7 +121,7 @@ def _shorter(data: pa.Array, seconds: pa.DataType) -> pa.Array:
 
 def _mend(text: pa.Array, odd: pa.Array, values: pa.Array, convert: Callable[[Any], str]) -> pa.Array:
     """The texts with those marked as odd made anew, one by one, of their values."""
-    odd = pc.fill_null(odd, False)  # noqa: FBT003 - the value
+    odd = pc.fill_null(odd, False)
     if not pc.any(odd).as_py():
         return text
     made = pa.array([convert(value) for value in values.filter(odd).to_pylist()], pa.string())

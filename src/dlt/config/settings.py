@@ -63,7 +63,6 @@ class RunSettings:
     load_ids: bool
     arrow_row_ids: bool
     arrow_load_ids: bool
-    keep_states: int
 
 
 def run_settings(pipeline_name: str, given: Mapping[str, Any] = MappingProxyType({})) -> RunSettings:
@@ -88,7 +87,6 @@ def run_settings(pipeline_name: str, given: Mapping[str, Any] = MappingProxyType
         load_ids=setting("normalize.json_normalizer.add_dlt_load_id", default=True),
         arrow_row_ids=setting("normalize.parquet_normalizer.add_dlt_id", default=False),
         arrow_load_ids=setting("normalize.parquet_normalizer.add_dlt_load_id", default=False),
-        keep_states=setting("load.keep_states", default=100),
     )
 
 

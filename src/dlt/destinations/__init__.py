@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dlt.destinations._custom import sink as destination
     from dlt.destinations._duckdb import duckdb
+    from dlt.destinations._dummy import dummy
+    from dlt.destinations._filesystem import filesystem
     from dlt.destinations._memory import memory
 
-__all__ = ["duckdb", "memory"]
+__all__ = ["destination", "duckdb", "dummy", "filesystem", "memory"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlt.config.settings import data_dir, local_dir, run_settings, setting
+from dlt.destinations.registry import overridden
 from dlt.errors import ConfigError, missing
+from dlt.load.fit import wanted_replace_strategy
 from dlt.load.session import Destination, Load
 from dlt.schema.capabilities import Capabilities
 
@@ -18,28 +18,17 @@ if TYPE_CHECKING:
 
     from dlt.sql.session import SqlSession
 
-logger = logging.getLogger("dlt")
-
 CAPS = Capabilities(
     file_formats=("arrow", "insert_values", "parquet", "jsonl", "csv"),
     file_bytes=96 << 20,
     max_table_name=65536,
     max_column_name=65536,
     merge_strategies=("delete-insert", "upsert", "scd2", "insert-only", "cdc"),
-    replace_strategies=("truncate-and-insert", "insert-from-staging"),
+    replace_strategies=("truncate-and-insert", "insert-from-staging", "staging-optimized"),
     transactions=True,
     alter_type=True,
 )
-# capabilities that have another name in the public API
-PUBLIC_CAPS = {
-    "naming_convention": "naming",
-    "recommended_file_size": "file_bytes",
-    "max_identifier_length": "max_table_name",
-    "max_column_identifier_length": "max_column_name",
-    "has_case_sensitive_identifiers": "case_sensitive",
-}
 CONFIG = ("read_only", "extensions", "global_config", "pragmas", "statements", "local_config", "session_timezone")
-DESTINATION = ("destination_name", "environment", "destination_type")
 
 
 class duckdb:  # noqa: N801 - the public name
@@ -48,7 +37,8 @@ class duckdb:  # noqa: N801 - the public name
     credentials: a path, `duckdb:///path`, `:memory:` (one database as long as this object lives), `:pipeline:` (in the
     work directory of the pipeline) or an open connection, which stays open. Default: `<pipeline_name>.duckdb` in the
     current folder. create_indexes: UNIQUE constraints for columns with that hint. Options: `read_only, extensions,
-    global_config, pragmas, statements, local_config, session_timezone` and any capability by its name.
+    global_config, pragmas, statements, local_config, session_timezone, replace_strategy` (all of them are atomic here)
+    and any capability by its name.
     """
 
     destination_type = "dlt.destinations.duckdb"
@@ -58,7 +48,9 @@ class duckdb:  # noqa: N801 - the public name
         self.options = {key: kwargs.pop(key) for key in CONFIG if key in kwargs}
         self.destination_name = kwargs.pop("destination_name", None) or "duckdb"
         self.environment = kwargs.pop("environment", None)
-        self.caps = _caps(kwargs)
+        self.replace_strategy = kwargs.pop("replace_strategy", None)
+        kwargs.pop("destination_type", None)
+        self.caps = overridden(CAPS, kwargs, "duckdb")
         self._memory: DuckDBPyConnection | None = None
 
     def bind(
@@ -74,13 +66,14 @@ class duckdb:  # noqa: N801 - the public name
             from dlt.sql.drivers import DuckDBDriver
             from dlt.sql.session import SqlSession
 
-            connection = self._connect(place, memory)
-            [(catalog,)] = connection.execute("SELECT current_database()").fetchall()
+            connection, catalog = self._connect(place, memory)
             driver = DuckDBDriver(connection)
             return SqlSession(driver, DUCKDB, self.caps, dataset, load, catalog=catalog, unique=self.create_indexes)
 
         location = place if isinstance(place, str) else "open connection"
-        return Destination(self.destination_name, self.destination_type, self.caps, open_session, location, location)
+        name = self.destination_name
+        config = {"replace_strategy": wanted_replace_strategy(name, self.replace_strategy, self.caps)}
+        return Destination(name, self.destination_type, self.caps, open_session, location, location, config)
 
     def _place(self, given: Any, pipeline_name: str | None, working_dir: str | None) -> Any:
         """An absolute path, `:memory:` or an open connection."""
@@ -112,8 +105,8 @@ class duckdb:  # noqa: N801 - the public name
             return str(folder / file)
         return str(local_dir() / path) if path else str(local_dir() / file)
 
-    def _connect(self, place: Any, memory: int) -> DuckDBPyConnection:
-        """A connection for one session, which closes it."""
+    def _connect(self, place: Any, memory: int) -> tuple[DuckDBPyConnection, str]:
+        """A connection for one session, which closes it, and the name of its database."""
         try:
             import duckdb as module
         except ImportError as error:
@@ -129,9 +122,13 @@ class duckdb:  # noqa: N801 - the public name
             else:
                 Path(place).parent.mkdir(parents=True, exist_ok=True)
                 connection = module.connect(place, read_only=bool(self.options.get("read_only")))
-            for statement in self._settings(isinstance(place, str), memory):
-                connection.execute(statement)
-        return connection
+            statements = [*self._settings(isinstance(place, str), memory), "SELECT current_database()"]
+            try:
+                [(catalog,)] = connection.execute(";\n".join(statements)).fetchall()
+            except BaseException:
+                connection.close()
+                raise
+        return connection, catalog
 
     def _settings(self, own: bool, memory: int) -> list[str]:
         """What is set on each connection; the settings of the whole database only when it is not the user's."""
@@ -154,13 +151,3 @@ class duckdb:  # noqa: N801 - the public name
 
 def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, (bool, int, float)) else "'" + str(value).replace("'", "''") + "'"
-
-
-def _caps(given: Mapping[str, Any]) -> Capabilities:
-    """The capabilities with those of the arguments; what is unknown is noted in the log."""
-    known = {field.name for field in fields(Capabilities)}
-    named = {PUBLIC_CAPS.get(key, key): value for key, value in given.items() if key not in DESTINATION}
-    for key in [key for key in named if key not in known]:
-        logger.warning("duckdb: the argument %s is not known and does nothing.", key)
-        del named[key]
-    return replace(CAPS, **{key: value for key, value in named.items() if value is not None})

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlt.errors import NotBuilt, PlanError
+from dlt.destinations.registry import overridden
+from dlt.errors import LedgerError, NotBuilt, PlanError
+from dlt.load.fit import wanted_replace_strategy
+from dlt.load.keys import validity
 from dlt.load.session import Destination, Load
 from dlt.load.steps import Add, Applied, Commit, Copy, Create, Merge, Replace, Step, Truncate
 from dlt.schema.capabilities import Capabilities
-from dlt.schema.model import LIST_IDX, LOAD_ID, STATE, Column, Table
+from dlt.schema.model import LOAD_ID, ROW, STATE, WAS, Column, Table
 from dlt.schema.tables import DLT_TABLES
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ Row = dict[str, Any]
 
 CAPS = Capabilities(
     merge_strategies=("delete-insert", "upsert", "scd2", "insert-only", "cdc"),
-    replace_strategies=("truncate-and-insert", "insert-from-staging"),
+    replace_strategies=("truncate-and-insert", "insert-from-staging", "staging-optimized"),
     transactions=True,
     alter_type=True,
 )
@@ -46,17 +49,19 @@ class memory:  # noqa: N801 - the public name
 
     def __init__(self, **kwargs: Any) -> None:
         self.destination_name = kwargs.pop("destination_name", None) or "memory"
-        self.caps = replace(CAPS, **kwargs)
+        self.replace_strategy = kwargs.pop("replace_strategy", None)
+        self.caps = overridden(CAPS, kwargs, "memory")
         self.store: dict[str, Dataset] = {}
 
     def bind(self, *_: Any, **__: Any) -> Destination:
         """The destination for one pipeline."""
         name, kind = self.destination_name, self.destination_type
+        config = {"replace_strategy": wanted_replace_strategy(name, self.replace_strategy, self.caps)}
 
         def open_session(dataset: str, load: Load | None) -> MemorySession:
             return MemorySession(self.store, dataset, load, self.caps)
 
-        return Destination(name, kind, self.caps, open_session, "memory", f"memory {id(self):x}")
+        return Destination(name, kind, self.caps, open_session, "memory", f"memory {id(self):x}", config)
 
 
 class MemorySession:
@@ -79,9 +84,9 @@ class MemorySession:
         """Carry out one step."""
         match step:
             case Create(table):
-                self.tables[table.name] = Stored(dict(table.columns))
-            case Add(table, columns, retyped):
-                self._add(table.name, (*columns, *retyped))
+                self.tables[table.name] = Stored({name: _made(column) for name, column in table.columns.items()})
+            case Add():
+                self._add(step)
             case Truncate(name, drop) if name in self.tables:
                 self.tables[name].rows.clear()
                 if drop:
@@ -124,16 +129,37 @@ class MemorySession:
         assert self.load is not None
         rows: list[Row] = []
         for path in paths:
-            found = pa.ipc.open_file(str(Path(self.load.folder) / path)).read_all().to_pylist()
-            rows += [{name: row.get(name) for name in table.columns} for row in found]
+            found = pa.ipc.open_file(str(Path(self.load.folder) / path)).read_all()
+            if unknown := [name for name in found.column_names if name not in table.columns]:
+                raise LedgerError(
+                    "A file has a column that its table does not have.", table=table.name, column=unknown[0]
+                )
+            rows += [{name: row.get(name) for name in table.columns} for row in found.to_pylist()]
         return rows
 
-    def _add(self, name: str, columns: Iterable[Column]) -> None:
-        stored = self.tables[name]
-        for column in columns:
-            stored.columns[column.name] = column
+    def _add(self, step: Add) -> None:
+        stored = self.tables[step.table.name]
+        for column in step.retyped:
+            if any(row[column.name] is not None for row in stored.rows):
+                raise PlanError(
+                    f"The column is text at the destination and holds values, and the load brings {column.data_type}.",
+                    table=step.table.name,
+                    column=column.name,
+                    hint="declare the column as text",
+                )
+        for column in (*step.columns, *step.retyped, *step.relaxed):
+            stored.columns[column.name] = _made(column)
             for row in stored.rows:
                 row.setdefault(column.name, None)
+        if step.parent is not None:
+            self._fill_roots(step.table, step.parent)
+
+    def _fill_roots(self, table: Table, parent: Table) -> None:
+        root, link = _first(table, "root_key"), _first(table, "parent_key")
+        above, key = self.tables[parent.name].rows, _first(parent, "row_key")
+        known = {row[key]: row[_first(parent, "root_key")] for row in above} if parent.parent else {}
+        for row in self.tables[table.name].rows:
+            row[root] = known.get(row[link]) if parent.parent else row[link]
 
     def _book(self, tables: tuple[Table, ...], work: Callable[[], dict[str, int]]) -> Applied:
         arrived = {table.name: len(self.scratch[table.name]) for table in tables}
@@ -148,7 +174,7 @@ class MemorySession:
     def put(self, name: str, rows: list[Row]) -> int:
         """Add rows to a table."""
         columns = self.tables[name].columns
-        self.tables[name].rows += [{**dict.fromkeys(columns), **row} for row in rows]
+        self.tables[name].rows += [{key: row.get(key) for key in columns} for row in rows]
         return len(rows)
 
     def _commit(self, step: Commit) -> None:
@@ -170,6 +196,11 @@ class MemorySession:
         self._begin()
 
 
+def _made(column: Column) -> Column:
+    """The column as it is at the destination: where no type is known it is text."""
+    return column if column.data_type else column.with_(data_type="text")
+
+
 def _timed(value: Any) -> Any:
     made = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     if type(made) is dt.date:
@@ -188,7 +219,7 @@ class _Chain:
                     "The memory destination does not read SQL conditions.", table=self.root.name, option=option
                 )
         self.arrived = {table.name: session.scratch[table.name] for table in tables}
-        self.keys = {table.name: _first(table, "row_key", "unique", "primary_key") for table in tables}
+        self.keys = {table.name: _row_key(table) for table in tables}
 
     @property
     def there(self) -> list[Row]:
@@ -235,29 +266,20 @@ class _Chain:
             ids = {id(row) for row in doomed}
             self.session.tables[self.root.name].rows = [row for row in self.there if id(row) not in ids]
 
-    def put(
-        self, rows: list[Row], *, updated: int = 0, lists: str = "all", parents: list[Row] | None = None
-    ) -> dict[str, int]:
-        """Add root rows, and nested rows whose parent is among `parents` (the rows themselves). Returns how many.
+    def put(self, rows: list[Row], keep: Iterable[Row], *, updated: int = 0, new_only: bool = False) -> dict[str, int]:
+        """Add root rows, and what is nested in the rows of `keep`. Returns how many, with those that were updated.
 
-        lists: "last": of lists with the same parent only the last; "new": only rows that are not there, whose parent
-        may also be there already.
+        new_only: of the nested rows only those that are not there, and whose parent is.
         """
         put = {self.root.name: updated + self.session.put(self.root.name, rows)}
-        held = {self.root.name: {row.get(self.keys[self.root.name]) for row in (rows if parents is None else parents)}}
+        numbers = {row[ROW] for row in keep}
         for table in self.nested:
-            link, key, mine = _first(table, "parent_key"), self.keys[table.name], self.arrived[table.name]
-            if lists != "all":
-                starts = {row[link]: place for place, row in enumerate(mine) if row[LIST_IDX] == 0}
-                mine = [row for place, row in enumerate(mine) if place >= starts.get(row[link], 0)]
-            mine = [row for row in mine if row[link] in held[table.parent or ""]]
-            held[table.name] = {row[key] for row in mine}
-            if lists == "new":
+            mine = [row for row in self.arrived[table.name] if row[ROW] in numbers]
+            if new_only:
+                key, link, parent = self.keys[table.name], _first(table, "parent_key"), table.parent or ""
                 known = {row[key] for row in self.session.tables[table.name].rows}
-                mine = [row for row in mine if row[key] not in known]
-                above = self.session.tables[table.parent or ""].rows
-                linked = {row[self.keys[table.parent or ""]] for row in above}
-                mine = [row for row in mine if row[link] in linked]
+                parents = {row[self.keys[parent]] for row in self.session.tables[parent].rows}
+                mine = [row for row in mine if row[key] not in known and row[link] in parents]
             put[table.name] = self.session.put(table.name, mine)
         return put
 
@@ -266,21 +288,25 @@ def _first(table: Table, *hints: str) -> str:
     return next((name for hint in hints for name in table.keys(hint)), "")
 
 
+def _row_key(table: Table) -> str:
+    version = (name for name, column in table.columns.items() if column.extra.get("x-row-version"))
+    return _first(table, "row_key", "unique", "primary_key") or next(version, "")
+
+
 def _delete_insert(chain: _Chain, _now: str) -> dict[str, int]:
     primary, merge = chain.root.keys("primary_key"), chain.root.keys("merge_key")
-    if not primary and not merge:
-        raise PlanError("A merge needs a key.", table=chain.root.name, hint="primary_key=... or merge_key=...")
     rows = chain.arrived[chain.root.name]
     doomed = []
     for names in (primary, merge):
         keys = {chain.key(row, names) for row in rows}
         doomed += [row for row in chain.there if names and chain.key(row, names) in keys]
     chain.remove(doomed)
-    return chain.put([row for row in chain.winners(rows, primary) if not chain.is_deleted(row)])
+    kept = [row for row in chain.winners(rows, primary) if not chain.is_deleted(row)]
+    return chain.put(kept, kept)
 
 
 def _upsert(chain: _Chain, _now: str) -> dict[str, int]:
-    names = _primary_key(chain.root)
+    names = chain.root.keys("primary_key")
     winners = {chain.key(row, names): row for row in chain.winners(chain.arrived[chain.root.name], names)}
     touched = [row for row in chain.there if chain.key(row, names) in winners]
     chain.remove(touched, nested_only=True)
@@ -292,10 +318,10 @@ def _upsert(chain: _Chain, _now: str) -> dict[str, int]:
         if key in kept:
             known.add(key)
             if not chain.root.extra.get("x-merge-skip-unchanged-rows") or _differs(chain, row, kept[key]):
-                row.update(kept[key])
+                row.update({name: kept[key][name] for name in chain.root.columns})
                 updated.add(key)
     new = [row for key, row in kept.items() if key not in known]
-    return chain.put(new, updated=len(updated), lists="last", parents=list(kept.values()))
+    return chain.put(new, kept.values(), updated=len(updated))
 
 
 def _differs(chain: _Chain, old: Row, new: Row) -> bool:
@@ -307,7 +333,7 @@ def _differs(chain: _Chain, old: Row, new: Row) -> bool:
 
 
 def _cdc(chain: _Chain, now: str) -> dict[str, int]:
-    names, merge = _primary_key(chain.root), chain.root.keys("merge_key")
+    names, merge = chain.root.keys("primary_key"), chain.root.keys("merge_key")
     rows = chain.winners(chain.arrived[chain.root.name], names)
     keys, groups = {chain.key(row, names) for row in rows}, {chain.key(row, merge) for row in rows}
     absent = [row for row in chain.there if chain.key(row, names) not in keys]
@@ -316,39 +342,28 @@ def _cdc(chain: _Chain, now: str) -> dict[str, int]:
 
 
 def _insert_only(chain: _Chain, _now: str) -> dict[str, int]:
-    names = _primary_key(chain.root)
+    names = chain.root.keys("primary_key")
     rows = [row for row in chain.winners(chain.arrived[chain.root.name], names) if not chain.is_deleted(row)]
     known = {chain.key(row, names) for row in chain.there}
-    return chain.put([row for row in rows if chain.key(row, names) not in known], lists="new", parents=rows)
+    return chain.put([row for row in rows if chain.key(row, names) not in known], rows, new_only=True)
 
 
 def _scd2(chain: _Chain, now: str) -> dict[str, int]:
-    version, start, end = (_marked(chain.root, hint) for hint in ("x-row-version", "x-valid-from", "x-valid-to"))
+    version, start, end = validity(chain.root)
     boundary = _timed(chain.root.extra.get("x-boundary-timestamp") or now)
     forever = _timed(chain.root.columns[end].extra.get("x-active-record-timestamp"))
-    merge = chain.root.keys("merge_key")
-    rows = chain.winners(chain.arrived[chain.root.name], (version,))
-    versions, groups = {row[version] for row in rows}, {chain.key(row, merge) for row in rows}
+    merge, rows = chain.root.keys("merge_key"), chain.arrived[chain.root.name]
+    groups = {chain.key(row, merge) for row in rows}
     active = [row for row in chain.there if row[end] is None or row[end] == forever]
     unchanged = {row[version] for row in active}
+    rows = [{**row, version: row[WAS]} if row.get(WAS) in unchanged else row for row in rows]
+    versions = {row[version] for row in rows}
     for row in active:
         if row[version] not in versions and (not merge or chain.key(row, merge) in groups):
             row[end] = boundary
     new = [{**row, start: boundary, end: forever} for row in rows if row[version] not in unchanged]
-    return chain.put(new, lists="new", parents=[*rows, *chain.there])
-
-
-def _primary_key(table: Table) -> tuple[str, ...]:
-    if not (keys := table.keys("primary_key")):
-        raise PlanError("This merge needs a primary key.", table=table.name, hint="primary_key=...")
-    return keys
-
-
-def _marked(table: Table, hint: str) -> str:
-    for name, column in table.columns.items():
-        if column.extra.get(hint):
-            return name
-    raise PlanError(f"The strategy scd2 needs a column with the hint {hint}.", table=table.name)
+    once = {row[chain.keys[chain.root.name]]: row for row in new} if chain.nested else {}
+    return chain.put(new, once.values(), new_only=True)
 
 
 _STRATEGIES = {

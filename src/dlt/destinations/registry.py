@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 from dlt.errors import ConfigError
 from dlt.load.session import Destination
+from dlt.schema.capabilities import Capabilities
+
+logger = logging.getLogger("dlt")
 
 # name -> module:attribute, in alphabetical order; the modules are private so that they do not hide the names
 DESTINATIONS = {
+    "destination": "dlt.destinations._custom:sink",
     "duckdb": "dlt.destinations._duckdb:duckdb",
+    "dummy": "dlt.destinations._dummy:dummy",
+    "filesystem": "dlt.destinations._filesystem:filesystem",
     "memory": "dlt.destinations._memory:memory",
+}
+# capabilities that have another name in the public API
+PUBLIC_CAPS = {
+    "naming_convention": "naming",
+    "recommended_file_size": "file_bytes",
+    "max_identifier_length": "max_table_name",
+    "max_column_identifier_length": "max_column_name",
+    "has_case_sensitive_identifiers": "case_sensitive",
 }
 # names of the public API that are not built yet
 PLANNED = (
@@ -20,12 +37,9 @@ PLANNED = (
     "bigquery",
     "clickhouse",
     "databricks",
-    "destination",
     "dremio",
-    "dummy",
     "ducklake",
     "fabric",
-    "filesystem",
     "lance",
     "lancedb",
     "motherduck",
@@ -68,6 +82,16 @@ def unknown(name: str) -> ConfigError:
         text, near = f"There is no destination {name!r}.", get_close_matches(name.lower(), DESTINATIONS, 3, 0.5)
     known = " or ".join(map(repr, near)) if near else ", ".join(DESTINATIONS)
     return ConfigError(text, key="destination", value=name, hint=f"{'did you mean' if near else 'there are'} {known}")
+
+
+def overridden(caps: Capabilities, given: Mapping[str, Any], name: str) -> Capabilities:
+    """The capabilities with those that a user gives by name; what is unknown is noted in the log."""
+    known = {field.name for field in fields(Capabilities)}
+    named = {PUBLIC_CAPS.get(key, key): value for key, value in given.items() if value is not None}
+    for key in [key for key in named if key not in known]:
+        logger.warning("%s: the argument %s is not known and does nothing.", name, key)
+        del named[key]
+    return replace(caps, **named)
 
 
 def from_reference(reference: Any, **options: Any) -> Any:

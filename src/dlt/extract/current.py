@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from dlt.errors import NotBuilt
+from dlt.errors import NotBuilt, ResourceError
 from dlt.extract.state import (
     active_pipeline,
     pipe,
@@ -38,8 +38,11 @@ state = source_state
 
 
 def pipeline() -> Any:
-    """The active pipeline: the one made last. PipelineError's place is taken by NotFound: ResourceError if none."""
-    return active_pipeline()
+    """The active pipeline: the one made last. ResourceError when there is none."""
+    found = active_pipeline()
+    if found is None:
+        raise ResourceError("There is no active pipeline.", hint="make one with dlt.pipeline()")
+    return found
 
 
 def _not_built(name: str) -> NoReturn:

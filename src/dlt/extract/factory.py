@@ -17,7 +17,17 @@ from dlt.extract.state import Active, activated, active_pipeline
 if TYPE_CHECKING:
     from dlt.schema.schema import Schema
 
-OPTIONS = ("name", "section", "max_table_nesting", "root_key", "schema", "schema_contract", "spec", "parallelized", "_impl_cls")
+OPTIONS = (
+    "name",
+    "section",
+    "max_table_nesting",
+    "root_key",
+    "schema",
+    "schema_contract",
+    "spec",
+    "parallelized",
+    "_impl_cls",
+)
 
 
 class SourceFactory:
@@ -38,7 +48,8 @@ class SourceFactory:
         self._limit: tuple[Any, ...] | None = None
         self._after: tuple[Callable[[DltSource], Any], ...] = ()
         self._given: dict[str, Any] = {}
-        self.bind(function)._take(options)
+        self.bind(function)
+        self._take(options)
 
     def bind(self, function: Callable[..., Any]) -> Self:
         """Make the sources of this function."""
@@ -79,9 +90,7 @@ class SourceFactory:
 
     with_args = clone
 
-    def add_limit(
-        self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False
-    ) -> Self:
+    def add_limit(self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False) -> Self:
         """Limit each selected resource of the sources to come, see `DltResource.add_limit`."""
         self._limit = (max_items, max_time, count_rows)
         return self
@@ -111,10 +120,7 @@ class SourceFactory:
                     source=self.name,
                     hint="return resources, or yield them",
                 )
-            if isinstance(made, DltSource):
-                source = made
-            else:
-                source = self._impl_cls.from_data(schema, self.section, made)
+            source = made if isinstance(made, DltSource) else self._impl_cls.from_data(schema, self.section, made)
         return self._finished(source)
 
     def _schema(self) -> Schema:

@@ -72,19 +72,25 @@ def merge_hints(old: Hints, new: Mapping[str, Any]) -> Hints:
         if not callable(value) and isinstance(value, (str, Sequence, Mapping)) and not value:
             out.pop(key, None)
         elif key == "columns":
-            _put_columns(out, value, new.get("schema_contract"))
+            _put_columns(out, value)
         elif key == "additional_table_hints":
             out[key] = {**out.get(key, {}), **value}
         else:
             out[key] = value
     _check(out)
+    if (validator := out.get("validator")) is not None:
+        given = out.get("schema_contract")
+        if given != validator.contract:
+            out["validator"] = validator = Validator.of(validator.given, given)
+        out["schema_contract"] = validator.contract
     return out
 
 
-def _put_columns(out: Hints, columns: Any, contract: Any) -> None:
+def _put_columns(out: Hints, columns: Any) -> None:
     if is_model_class(columns):
-        out["validator"] = Validator.of(columns, contract)
-        out.setdefault("schema_contract", out["validator"].contract)
+        if "validator" in out and out.get("schema_contract") == out["validator"].contract:
+            out.pop("schema_contract")  # it was that of another model
+        out["validator"] = Validator.of(columns)
     if callable(columns) and not is_model(columns):
         out["columns"] = columns
         return
@@ -99,6 +105,8 @@ def _check(hints: Hints) -> None:
     if hints.get("incremental") is not None:
         raise NotBuilt("Incremental loading is not built yet.", hint="take the argument incremental= away")
     table_name = hints.get("table_name")
+    if any(map(callable, (hints.get("additional_table_hints") or {}).values())):
+        raise NotBuilt("Additional table hints that are functions of the item are not built yet.", table=table_name)
     if is_dynamic(hints) and not callable(table_name):
         raise SchemaError(
             "Hints that are functions of the item need a table name that is one too.",
@@ -109,6 +117,9 @@ def _check(hints: Hints) -> None:
         disposition_hints(disposition)
     if (contract := hints.get("schema_contract")) is not None and not callable(contract):
         check_contract(contract)
+    on_bad_rows = (hints.get("additional_table_hints") or {}).get("x-on-bad-rows")
+    if on_bad_rows not in (None, "quarantine", "fail") and not callable(on_bad_rows):
+        raise SchemaError(f"{on_bad_rows!r} is no value of x-on-bad-rows.", hint="use quarantine or fail")
     references = hints.get("references")
     for reference in references if isinstance(references, (list, tuple)) else ():
         if len(reference["columns"]) != len(reference["referenced_columns"]):
@@ -144,6 +155,13 @@ def column_dicts(columns: Any) -> dict[str, dict[str, Any]]:
         )
     made = {}
     for key, column in pairs:
+        if not isinstance(column, (Column, Mapping)):
+            raise SchemaError(
+                "A column is described by a dict of hints.",
+                column=key,
+                value=repr(column)[:200],
+                hint='for example {"id": {"data_type": "bigint"}}, or in a list {"name": "id", "data_type": "bigint"}',
+            )
         given = column.to_dict() if isinstance(column, Column) else dict(column)
         name = key or given.get("name")
         if not name:
@@ -219,8 +237,7 @@ def table_of(hints: Hints, name: str, resource: str | None, item: Any = None) ->
         _check({**hints, "table_name": None})
     disposition, extra, required = disposition_hints(hints.get("write_disposition") or "append")
     columns = _columns(hints, required)
-    for key, value in (hints.get("additional_table_hints") or {}).items():
-        extra[key] = value(item) if callable(value) else value
+    extra.update(hints.get("additional_table_hints") or {})
     if (depth := hints.get("max_table_nesting")) is not None:
         extra["x-normalizer"] = {"max_nesting": depth}
     parent = hints.get("parent_table_name")

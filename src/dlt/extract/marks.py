@@ -34,6 +34,12 @@ class HintsMeta(NamedTuple):
     create_table_variant: bool = False
 
 
+class MadeBefore(NamedTuple):
+    """The item was made while its resource had these hints; they have changed since."""
+
+    hints: Hints
+
+
 class DataItemWithMeta:
     """An item or a page of items with a mark."""
 
@@ -62,7 +68,7 @@ def with_hints(item: Any, hints: Hints | None = None, create_table_variant: bool
     return DataItemWithMeta(HintsMeta(hints or {}, create_table_variant), item)
 
 
-def with_file_import(file_path: str, file_format: str, items_count: int = 0, hints: Any = None) -> NoReturn:
+def with_file_import(file_path: str, file_format: str, items_count: int = 0, hints: Any = None) -> NoReturn:  # noqa: ARG001
     """Import a file as it is; not available yet."""
     raise NotBuilt(
         "dlt.mark.with_file_import is not built yet.",

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from dlt.errors import SchemaError
 from dlt.extract.marks import DataItemWithMeta
+from dlt.items import RefusedRows
 
 StepKind = Literal[
     "generator", "transform", "map", "filter", "yield_map", "metrics", "raw", "validate", "tables", "limit"
@@ -184,4 +185,6 @@ def items_of(item: Any) -> Iterable[Any]:
     """The items of a page one by one, without marks; anything else as it is."""
     if isinstance(item, DataItemWithMeta):
         item = item.data
+    if isinstance(item, RefusedRows):
+        return ()
     return item if isinstance(item, list) else (item,)

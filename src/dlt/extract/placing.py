@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from dlt.errors import DltError, ResourceError
-from dlt.extract.evaluate import evaluate, line_of
+from dlt.errors import NotBuilt, ResourceError
+from dlt.extract.evaluate import evaluate
 from dlt.extract.hints import Hints, Path, is_dynamic, merge_hints, nested_tables, table_of
-from dlt.extract.marks import DataItemWithMeta, HintsMeta, MaterializedEmptyList, TableNameMeta
+from dlt.extract.marks import DataItemWithMeta, HintsMeta, MadeBefore, MaterializedEmptyList, TableNameMeta
+from dlt.extract.nodes import line_of
 from dlt.extract.pipe import kind_of, rows_in
+from dlt.items import RefusedRows
+from dlt.schema.model import Table
 
 if TYPE_CHECKING:
     from dlt.extract.read import Place
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
     from dlt.extract.state import State
-    from dlt.schema.model import Table
 
 MOST_VARIATIONS = 100  # places of one table whose hints are functions of the item that are kept for reuse
 
@@ -40,17 +42,27 @@ class Placing:
         self._homes = {id(resource): _Home(resource, source.max_table_nesting) for resource in self.resources}
 
     def __iter__(self) -> Placed:
+        home: _Home | None = None
+        place_key = ("", "")
+        place: Place | None = None
         try:
             for resource, item in self._items:
+                kind = type(item)
+                if place is not None and home is not None and kind in (dict, list) and home.holds(resource):
+                    self.rows[place_key] += 1 if kind is dict else len(item)
+                    yield place, item
+                    continue
+                home, place = self._homes[id(resource)], None
                 meta = None
-                if type(item) is DataItemWithMeta:
+                if kind is DataItemWithMeta:
                     item, meta = item.data, item.meta  # noqa: PLW2901
-                home = self._homes[id(resource)]
-                for place, part in home.places_of(item, meta):
+                for here, part in home.places_of(item, meta):
                     for rows, piece in _counted(part):
-                        key = (resource.name, place[0])
+                        key = (resource.name, here[0])
                         self.rows[key] = self.rows.get(key, 0) + rows
-                        yield place, piece
+                        yield here, piece
+                        place_key = key
+                    place = here if meta is None and home.fixed else None
         finally:
             if (close := getattr(self._items, "close", None)) is not None:
                 close()
@@ -89,11 +101,16 @@ def placed(
 
 
 def _replaces(disposition: Any) -> bool:
-    return disposition == "replace" or (isinstance(disposition, Mapping) and disposition.get("disposition") == "replace")
+    return disposition == "replace" or (
+        isinstance(disposition, Mapping) and disposition.get("disposition") == "replace"
+    )
 
 
 def _counted(item: Any) -> Iterator[tuple[int, Any]]:
     """The item with its number of rows; what does not tell it comes in batches that do."""
+    if isinstance(item, RefusedRows):
+        yield 0, item
+        return
     if kind_of(type(item)) != "table":
         yield rows_in(item), item
         return
@@ -109,8 +126,10 @@ class _Home:
     def __init__(self, resource: DltResource, max_nesting: int | None) -> None:
         self.resource = resource
         self.max_nesting = max_nesting
-        self.hints: Hints | None = None  # those that the places were made of; the code of the user may change them
-        self.places: dict[str, Place] = {}
+        self.hints: Hints = {}  # those of the resource; replaced as a whole when the code of the user changes them
+        self.dynamic = False
+        self.validator = resource.validator
+        self.places: dict[str, tuple[Hints, Place]] = {}  # with the hints they were made of
         self.varying: dict[str, list[tuple[list[Any], Place]]] = {}
         self.materialized: dict[str, Place] = {}
 
@@ -121,37 +140,75 @@ class _Home:
             name = meta.table_name
         elif isinstance(meta, HintsMeta):
             name = self.marked(meta)
-        resource = self.resource
-        if self.hints is not resource._hints:  # noqa: SLF001 - replaced as a whole when it changes
-            self.hints = resource._hints  # noqa: SLF001
-            self.places.clear()
-            self.varying.clear()
-        if isinstance(item, MaterializedEmptyList):
+        self.use(meta.hints if isinstance(meta, MadeBefore) else self.resource._hints)  # noqa: SLF001
+        name = name or self.table_name
+        if isinstance(item, RefusedRows):
+            yield from self.refused(item, name)
+        elif isinstance(item, MaterializedEmptyList):
             place = self.materialized_place(name)
             self.materialized[place[0]] = place
-            return
-        name = name or resource.table_name
-        if callable(name) or (is_dynamic(self.hints) and name not in resource._variants):  # noqa: SLF001
+        elif callable(name) or (self.dynamic and name not in self.variants):
             yield from self.dispatched(item, name)
         else:
             yield self.place(name), item
 
+    def refused(self, rows: RefusedRows, name: Any) -> Placed:
+        """Rows that their model refuses go to the table of the resource; where that depends on the row, to its name."""
+        if callable(name) or (self.dynamic and name not in self.variants):
+            yield (self.resource.name, Table(self.resource.name), {}, None), rows
+        else:
+            yield self.place(name), rows
+
+    def holds(self, resource: DltResource) -> bool:
+        """Whether an item of this resource goes where the last one went."""
+        return resource is self.resource and resource._hints is self.hints  # noqa: SLF001
+
+    @property
+    def fixed(self) -> bool:
+        """Whether items without mark all go to one place, as long as the hints are the same."""
+        return not (self.dynamic or callable(self.table_name) or self.table_name in self.variants)
+
+    def use(self, hints: Hints) -> None:
+        """Make places of these hints from now on."""
+        if self.hints is not hints:
+            self.check(hints)
+            self.hints = hints
+            self.dynamic = is_dynamic(hints)
+            self.varying.clear()
+
+    def check(self, hints: Hints) -> None:
+        """NotBuilt when hints that came while items were made ask for rows to be checked by another model."""
+        if hints.get("validator") != self.validator:
+            raise NotBuilt(
+                "Rows cannot be checked by a pydantic model that comes while they are made.",
+                resource=self.resource.name,
+                hint="give the model to the resource, or an instance of it to the mark, which only declares columns",
+            )
+
+    @property
+    def table_name(self) -> Any:
+        return self.hints.get("table_name") or self.resource.name
+
+    @property
+    def variants(self) -> dict[str, Hints]:
+        return self.resource._variants  # noqa: SLF001
+
     def marked(self, meta: HintsMeta) -> str | None:
         """Take the hints of a mark over; returns the table it names, if it is for that table only."""
-        resource, variant = self.resource, meta.create_table_variant
-        if not variant:
-            if merge_hints(resource._hints, meta.hints) != resource._hints:  # noqa: SLF001
+        resource = self.resource
+        if not meta.create_table_variant:
+            known = resource._hints  # noqa: SLF001
+            if merge_hints(known, meta.hints) != known:
                 resource.merge_hints(meta.hints)
             return None
         name = meta.hints.get("table_name")
-        known = resource._variants.get(name) if isinstance(name, str) else None  # noqa: SLF001
-        if known is None or merge_hints(known, meta.hints) != known:
+        variant = self.variants.get(name) if isinstance(name, str) else None
+        if variant is None or merge_hints(variant, meta.hints) != variant:
             resource.merge_hints(meta.hints, create_table_variant=True)
-            self.places.pop(str(name), None)
+            self.check(self.variants[str(name)])
         return str(name)
 
     def materialized_place(self, name: Any) -> Place:
-        name = name or self.resource.table_name
         if callable(name):
             raise ResourceError(
                 "Which table is to be made? Its name is a function of the item.",
@@ -162,14 +219,15 @@ class _Home:
 
     def place(self, name: str) -> Place:
         """The place of a table whose hints are the same for all items."""
+        hints = self.variants.get(name) or self.hints
         found = self.places.get(name)
-        if found is None:
-            found = self.places[name] = self.make(name, self.resource.hints_for(name))
-        return found
+        if found is None or found[0] is not hints:
+            found = self.places[name] = hints, self.make(name, hints)
+        return found[1]
 
     def make(self, name: str, hints: Hints, item: Any = None) -> Place:
         table = table_of(hints, name, self.resource.name, item)
-        if name in self.resource._variants:  # noqa: SLF001
+        if name in self.variants:
             table = table.with_(variant_name=name)
         nested: dict[Path, Table] = dict(nested_tables(hints, name, self.resource.name, item))
         depth = hints.get("max_table_nesting")
@@ -179,18 +237,17 @@ class _Home:
         """Items whose table or hints depend on them: rows of a page that belong together stay together."""
         if type(item) is not list:
             yield self.varied(item, name), item
-            return
-        groups: dict[int, tuple[Place, list[Any]]] = {}
-        if not is_dynamic(self.hints or {}):
+        elif not self.dynamic:
             by_name: dict[str, list[Any]] = {}
             for row, table in zip(item, self.names(item, name), strict=True):
                 by_name.setdefault(table, []).append(row)
             yield from ((self.place(table), rows) for table, rows in by_name.items())
-            return
-        for row in item:
-            place = self.varied(row, name)
-            groups.setdefault(id(place), (place, []))[1].append(row)
-        yield from groups.values()
+        else:
+            groups: dict[int, tuple[Place, list[Any]]] = {}
+            for row in item:
+                place = self.varied(row, name)
+                groups.setdefault(id(place), (place, []))[1].append(row)
+            yield from groups.values()
 
     def names(self, rows: list[Any], name: Callable[[Any], Any]) -> list[str]:
         try:
@@ -210,23 +267,24 @@ class _Home:
     def varied(self, item: Any, name: Any) -> Place:
         """The place for one item; the same one as before when the functions give the same."""
         table = self.names([item], name)[0] if callable(name) else name
-        if table in self.resource._variants or not is_dynamic(self.hints or {}):  # noqa: SLF001
+        if table in self.variants or not self.dynamic:
             return self.place(table)
-        hints = self.hints or {}
-        functions = {key: value for key, value in hints.items() if callable(value) and key not in ("table_name", "validator")}
+        functions = {
+            key: value
+            for key, value in self.hints.items()
+            if callable(value) and key not in ("table_name", "validator")
+        }
         values = []
         for key, function in functions.items():
             try:
                 values.append(function(item))
-            except DltError:
-                raise
             except Exception as cause:
                 raise self.failed(key, cause) from cause
         known = self.varying.setdefault(table, [])
         for before, place in known:
             if before == values:
                 return place
-        plain = merge_hints({}, {**hints, **dict(zip(functions, values, strict=True)), "table_name": table})
+        plain = merge_hints({}, {**self.hints, **dict(zip(functions, values, strict=True)), "table_name": table})
         place = self.make(table, plain, item)
         known.append((values, place))
         del known[:-MOST_VARIATIONS]
@@ -241,14 +299,12 @@ class _Home:
 
     def without_rows(self, rows: Mapping[tuple[str, str], int]) -> Iterator[Place]:
         """The places of tables that must be there though no row came."""
-        resource = self.resource
         found = dict(self.materialized)
-        name = resource.table_name
-        if not callable(name) and not is_dynamic(resource._hints) and _replaces(resource.write_disposition):  # noqa: SLF001
-            if self.hints is not resource._hints:  # noqa: SLF001
-                self.places.clear()
+        self.use(self.resource._hints)  # noqa: SLF001
+        name = self.table_name
+        if not callable(name) and not self.dynamic and _replaces(self.hints.get("write_disposition")):
             found.setdefault(name, self.place(name))
-        for variant, hints in resource._variants.items():  # noqa: SLF001
+        for variant, hints in self.variants.items():
             if _replaces(hints.get("write_disposition")):
                 found.setdefault(variant, self.place(variant))
-        yield from (place for table, place in found.items() if not rows.get((resource.name, table)))
+        yield from (place for table, place in found.items() if not rows.get((self.resource.name, table)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from dlt.errors import NotBuilt, ResourceError, SchemaError
@@ -14,7 +14,8 @@ from dlt.extract import hints as hinting
 from dlt.extract.hints import Hints, merge_hints, nested_tables, table_of
 from dlt.extract.marks import HintsMeta, TableNameMeta
 from dlt.extract.pipe import Limit, Pipe, Step, StepKind, items_of, kind_of, takes_meta
-from dlt.extract.signatures import bound_arguments, check_defaults, missing_arguments, takes_item
+from dlt.extract.signatures import bound_arguments, check_defaults, has_meta, missing_arguments, takes_item
+from dlt.extract.validate import is_model
 
 if TYPE_CHECKING:
     from dlt.schema.model import Table
@@ -83,7 +84,7 @@ class DltResource:
         if kind_of(type(data)) == "table":
             data = [data]
         made = cls(
-            Pipe(own, [Step(kind, data)]),
+            Pipe(own, [Step(kind, data, with_meta=transformer and has_meta(data))]),
             hints,
             selected,
             section=None if callable(section) else section,
@@ -114,8 +115,8 @@ class DltResource:
     def _with(self, pipe: Pipe, *, section: str | None = None) -> Self:
         """A copy of this resource with another pipe, which belongs to no source."""
         made = type(self)(pipe, selected=self.selected, section=section or self.section)
-        made._hints, made._variants = dict(self._hints), dict(self._variants)
-        made._name_of, made._section_of = self._name_of, self._section_of
+        made._hints, made._variants = self._hints, self._variants  # noqa: SLF001 - replaced as a whole, never changed
+        made._name_of, made._section_of = self._name_of, self._section_of  # noqa: SLF001
         return made
 
     def _clone(self, memo: dict[Pipe, Pipe] | None = None) -> Self:
@@ -147,22 +148,39 @@ class DltResource:
     def bind(self, *args: Any, **kwargs: Any) -> Self:
         """Give the function its arguments, in place. TypeError when they do not fit, or the second time."""
         if not callable(self._pipe.gen):
-            raise TypeError(f"The resource {self.name!r} is no function but {type(self._pipe.gen).__name__}: it takes no arguments.")
+            raise TypeError(
+                f"The resource {self.name!r} is no function but {type(self._pipe.gen).__name__}: it takes no arguments."
+            )
         if self._pipe.args is not None:
             raise TypeError(f"The resource {self.name!r} was called before; arguments can be given only once.")
         bound = bound_arguments(self._pipe.gen, self.is_transformer, args, kwargs)
         self._pipe.args, self._pipe.kwargs = args, kwargs
         if self._name_of is not None:
-            self._pipe.name = self._name_of(_with_defaults(self._pipe.gen, bound))
+            self._pipe.name = self._name_of(bound)
         if self._section_of is not None:
-            self.section = self._section_of(_with_defaults(self._pipe.gen, bound))
+            self.section = self._section_of(bound)
         return self
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Self:
-        """A copy of this resource whose function has these arguments; what feeds it is shared."""
+    def __call__(self, *args: Any, **kwargs: Any) -> DltResource:
+        """A copy of this resource whose function has these arguments; what feeds it is shared. A function with the
+        annotation `-> DltResource` is called at once: what it returns takes the place of this resource."""
         parent = self._pipe.parent
         pipe = self._pipe.clone({} if parent is None else {parent: parent})
-        return self._with(pipe).bind(*args, **kwargs)
+        return self._with(pipe).bind(*args, **kwargs).resolved()
+
+    def resolved(self) -> DltResource:
+        """This resource, or the one that its function makes when it says so by its annotation and has its arguments."""
+        pipe = self._pipe
+        if self.is_transformer or self.requires_args or not _returns_resource(pipe.gen):
+            return self
+        made = pipe.gen(*(pipe.args or ()), **pipe.kwargs)
+        if not isinstance(made, DltResource):
+            raise ResourceError(
+                f"The function of the resource {self.name!r} returned {type(made).__name__}, not the resource it promises.",
+                resource=self.name,
+                hint="take the annotation -> DltResource away",
+            )
+        return made
 
     # ---- steps
 
@@ -193,9 +211,7 @@ class DltResource:
         self._pipe.add(Step(kind, call, takes_meta(call)), insert_at)
         return self
 
-    def add_limit(
-        self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False
-    ) -> Self:
+    def add_limit(self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False) -> Self:
         """Stop after so many yielded items (a page counts as one) or, with `count_rows`, rows, or after `max_time`
         seconds. The page that crosses the limit is kept whole. 0 items: only the table; None or -1: no limit."""
         if self.is_transformer:
@@ -274,7 +290,7 @@ class DltResource:
         if not isinstance(data_from, DltResource):
             name = _name_of_callable(data_from) or f"{self.name}_data"
             data_from = DltResource.from_data(data_from, name=name, section=self.section, selected=False)
-        self._pipe.parent = data_from._pipe
+        self._pipe.parent = data_from._pipe  # noqa: SLF001
 
     def __or__(self, other: Any) -> DltResource:
         """`resource | transformer` feeds the transformer and returns it; a function becomes a step of this resource."""
@@ -322,7 +338,7 @@ class DltResource:
                 raise SchemaError(
                     "Hints for a table variant must name the table.", resource=self.name, hint="give table_name="
                 )
-            self._variants = {**self._variants, name: merge_hints(self._variants.get(name) or {}, hints_template)}
+            self._variants = {**self._variants, name: merge_hints(self.hints_for(name), hints_template)}
             return self
         self._hints = merge_hints(self._hints, hints_template)
         if (validator := self._hints.get("validator")) is not self.validator:
@@ -363,8 +379,8 @@ class DltResource:
 
     @property
     def columns(self) -> Any:
-        """The declared columns by name."""
-        return self._hints.get("columns")
+        """The declared columns by name, or a function of the item."""
+        return self._hints.get("columns") or {}
 
     @property
     def schema_contract(self) -> Any:
@@ -397,19 +413,17 @@ class DltResource:
 
     def compute_table_schema(self, item: Any = None, meta: Any = None) -> dict[str, Any]:
         """What the hints declare of the table, as a dict; `item` is needed when hints are functions of it."""
-        from dlt.schema.stored import table_dict
-
-        return table_dict(self._table(item, meta)[0])
+        return copy.deepcopy(self._table(item, meta)[0].to_dict())
 
     def compute_nested_table_schemas(
         self, root_table_name: str, naming: Any = None, item: Any = None, meta: Any = None
     ) -> list[dict[str, Any]]:
         """What the hints declare of nested tables, as dicts; with a naming convention their names are normalised."""
-        from dlt.schema.stored import table_dict
         from dlt.schema.tables import normalized
 
         hints = self._table(item, meta)[1]
-        found = [table_dict(table) for _, table in nested_tables(hints, root_table_name, self.name, item)]
+        tables = nested_tables(hints, root_table_name, self.name, item)
+        found = [copy.deepcopy(table.to_dict()) for _, table in tables]
         return [normalized(table, naming) for table in found] if naming is not None else found
 
     def get_nested_hints(self) -> Any:
@@ -421,14 +435,15 @@ class DltResource:
         if isinstance(meta, TableNameMeta):
             name = meta.table_name
         elif isinstance(meta, HintsMeta):
-            hints = meta.hints if meta.create_table_variant else merge_hints(hints, meta.hints)
+            hints = merge_hints(hints, meta.hints)
             name = hints.get("table_name") or name
         if item is None and (callable(name) or hinting.is_dynamic(hints)):
             raise ResourceError("Hints that are functions need an item.", resource=self.name, hint="give item=")
         if callable(name):
             name = name(item)
         hints = self._variants.get(name) or hints
-        return table_of(hints, name, self.name, item), hints
+        table = table_of(hints, name, self.name, item)
+        return (table.with_(variant_name=name) if name in self._variants else table), hints
 
     # ---- running
 
@@ -436,7 +451,7 @@ class DltResource:
         """The items one by one: rows, Arrow tables, frames; pages are opened. Iterators give their items only once."""
         from dlt.extract.evaluate import evaluate
 
-        for _, item in evaluate([self]):
+        for _, item in evaluate([self.resolved()]):
             yield from items_of(item)
 
     @property
@@ -468,28 +483,35 @@ class DltResource:
     def _repr_html_(self) -> str:
         rows = {"name": self.name, "section": self.section, "fed by": self._pipe.parent and self._pipe.parent.name}
         rows |= {key: value for key, value in self._hints.items() if key != "validator"}
-        lines = (f"<tr><td>{html.escape(key)}</td><td>{html.escape(str(value))}</td></tr>" for key, value in rows.items() if value)
+        lines = (
+            f"<tr><td>{html.escape(key)}</td><td>{html.escape(str(value))}</td></tr>"
+            for key, value in rows.items()
+            if value
+        )
         return f"<table>{''.join(lines)}</table>"
 
 
 def _name_of_callable(data: Any) -> str | None:
-    if isinstance(data, partial):
-        data = data.func
-    name = getattr(data, "__name__", None)
-    return name if isinstance(name, str) and name not in ("<lambda>", "<genexpr>") else None
+    """The name of a function or generator, the class of another callable; None for data."""
+    name = getattr(data, "__name__", None) or (type(data).__name__ if callable(data) else None)
+    return name if isinstance(name, str) else None
 
 
-def _with_defaults(function: Any, bound: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that were given, and the defaults of the others."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty} | dict(bound)
+def _returns_resource(function: Any) -> bool:
+    """True when a function says by its annotation that it makes a resource."""
+    kind = getattr(function, "__annotations__", {}).get("return")
+    if isinstance(kind, str):
+        return kind.rpartition(".")[2].strip() == "DltResource"
+    return isinstance(kind, type) and issubclass(kind, DltResource)
 
 
 def _check_data(data: Any, name: str, *, transformer: bool) -> None:
     """ResourceError when no items can be made of this."""
     if transformer:
         if not callable(data) or isinstance(data, type):
-            raise ResourceError(f"The transformer {name!r} must be a function, not {type(data).__name__}.", resource=name)
+            raise ResourceError(
+                f"The transformer {name!r} must be a function, not {type(data).__name__}.", resource=name
+            )
         if not takes_item(data):
             raise ResourceError(
                 f"The transformer {name!r} has no positional argument.",
@@ -497,7 +519,7 @@ def _check_data(data: Any, name: str, *, transformer: bool) -> None:
                 hint="its first argument is the item",
             )
     check_defaults(data)
-    if isinstance(data, (Mapping, str, bytes, bytearray)) or hasattr(data, "model_fields"):
+    if isinstance(data, (Mapping, str, bytes, bytearray)) or is_model(data):
         raise ResourceError(
             f"The resource {name!r} cannot be one {type(data).__name__}.",
             resource=name,
@@ -512,4 +534,3 @@ def _check_data(data: Any, name: str, *, transformer: bool) -> None:
             value=repr(data)[:200],
             hint="give a function, a generator, a list, or anything that can be iterated; one item goes into a list",
         )
-

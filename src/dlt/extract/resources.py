@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import NoReturn
+from itertools import pairwise
+from typing import TYPE_CHECKING, NoReturn
 
 from dlt.errors import NotBuilt, ResourceError
-from dlt.extract.pipe import Pipe
 from dlt.extract.resource import DltResource
+
+if TYPE_CHECKING:
+    from dlt.extract.pipe import Pipe
 
 
 class ResourceDict(dict[str, DltResource]):
@@ -64,9 +67,9 @@ class ResourceDict(dict[str, DltResource]):
             hint="take a copy with the others: source.with_resources(...)",
         )
 
-    def unknown(self, name: str) -> _Unknown:
+    def unknown(self, name: str) -> _UnknownResourceError:
         near = difflib.get_close_matches(str(name), list(self), n=1)
-        return _Unknown(
+        return _UnknownResourceError(
             f"The source {self.source_name!r} has no resource {name!r}.",
             source=self.source_name,
             resources=", ".join(self) or "none",
@@ -105,7 +108,7 @@ class ResourceDict(dict[str, DltResource]):
                 line.insert(0, line[0].parent)
             if len(line) == 1:
                 pairs[pipe.name, pipe.name] = None
-            pairs.update(dict.fromkeys((up.name, down.name) for up, down in zip(line, line[1:], strict=False)))
+            pairs.update(dict.fromkeys((up.name, down.name) for up, down in pairwise(line)))
         return list(pairs)
 
     def with_pipe(self, pipe: Pipe) -> DltResource:
@@ -144,7 +147,7 @@ class ResourceDict(dict[str, DltResource]):
         return repr(list(self))
 
 
-class _Unknown(ResourceError, KeyError):
+class _UnknownResourceError(ResourceError, KeyError):
     """The source has no such resource."""
 
     __str__ = ResourceError.__str__

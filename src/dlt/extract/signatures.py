@@ -35,7 +35,7 @@ def _inspected(function: Any, given: int) -> list[str]:
 
 
 def bound_arguments(function: Callable[..., Any], given: int, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The arguments of a call by name, without the first `given` ones, with defaults. TypeError if they do not fit."""
+    """The arguments of a call by name, without the first `given` ones. TypeError if they do not fit."""
     import inspect
 
     signature = inspect.signature(function)
@@ -58,6 +58,16 @@ def takes_item(function: Any) -> bool:
             return True
         return any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
     return bool(code.co_argcount or code.co_flags & 0x04)  # CO_VARARGS
+
+
+def has_meta(function: Any) -> bool:
+    """True when a function has an argument named `meta`: it gets the mark of the item."""
+    import inspect
+
+    try:
+        return "meta" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def check_defaults(function: Any) -> None:

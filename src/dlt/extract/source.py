@@ -134,9 +134,7 @@ class DltSource:
             groups.setdefault(root, []).append(name)
         return [self.with_resources(*names) for names in groups.values()]
 
-    def add_limit(
-        self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False
-    ) -> Self:
+    def add_limit(self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False) -> Self:
         """Limit each selected resource, see `DltResource.add_limit`."""
         for resource in self.selected_resources.values():
             if not resource.is_transformer:
@@ -165,10 +163,7 @@ class DltSource:
         """`run` of the active pipeline with this source."""
         from dlt.extract.current import pipeline
 
-        active = pipeline()
-        if active is None:
-            raise ResourceError("There is no pipeline to run in.", hint="make one with dlt.pipeline()")
-        run: Callable[..., Any] = partial(active.run, self)
+        run: Callable[..., Any] = partial(pipeline().run, self)
         return run
 
     # ---- items and attributes
@@ -213,19 +208,21 @@ class DltSource:
         return [*super().__dir__(), *self._resources]
 
     def __repr__(self) -> str:
-        names = [f"{name}{'' if resource.selected else ' (not selected)'}" for name, resource in self._resources.items()]
+        names = [
+            f"{name}{'' if resource.selected else ' (not selected)'}" for name, resource in self._resources.items()
+        ]
         return f"<dlt.{type(self).__name__}(name={self.name!r}, section={self.section!r}, resources={names})>"
 
 
 def _resources_of(data: Any, section: str | None) -> Iterator[DltResource]:
     """The resources that a source function may return."""
     if isinstance(data, DltResource):
-        yield data
+        yield data.resolved()
     elif isinstance(data, DltSource):
         yield from data.resources.values()
     elif isinstance(data, (list, tuple)) and (not data or any(isinstance(one, DltResource) for one in data)):
         for one in data:
-            yield one if isinstance(one, DltResource) else DltResource.from_data(one, section=section)
+            yield one.resolved() if isinstance(one, DltResource) else DltResource.from_data(one, section=section)
     elif isinstance(data, Iterator):
         yield from _of_iterator(data, section)
     else:
@@ -240,7 +237,7 @@ def _of_iterator(data: Iterator[Any], section: str | None) -> Iterator[DltResour
     first = next(data, None)
     if isinstance(first, DltResource):
         for one in chain([first], data):
-            yield one if isinstance(one, DltResource) else DltResource.from_data(one, section=section)
+            yield one.resolved() if isinstance(one, DltResource) else DltResource.from_data(one, section=section)
     elif first is not None:
         yield DltResource.from_data(chain([first], data), name=name, section=section)
 
@@ -294,7 +291,7 @@ def _sources(
         if isinstance(one, DltSource):
             yield one.clone()
         elif isinstance(one, DltResource):
-            group.append(one)
+            group.append(one.resolved())
         elif getattr(type(one), "__dlt_source_factory__", False):
             yield one()
         else:
@@ -327,7 +324,7 @@ def _opened(data: Any) -> list[Any]:
     if isinstance(data, str):
         raise NotBuilt(
             f"Sources by name, as {data!r}, are not built yet.",
-            hint="import the source and call it; rows go into a list: [{...}]",
+            hint="import the source and call it; read a file first, as json.load(open(...)); rows go into a list: [{...}]",
         )
     if not _is_ours(data) and kind_of(type(data)) == "row" and not isinstance(data, Iterable) and not callable(data):
         raise ResourceError(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import decimal
 import enum
+import logging
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dlt.errors import ContractViolation, NotBuilt
+from dlt.items import RefusedRows
+
+logger = logging.getLogger("dlt")
 
 TYPES: tuple[tuple[type, str], ...] = (
     (bool, "bool"),
@@ -27,7 +32,8 @@ TYPES: tuple[tuple[type, str], ...] = (
 )
 NESTED = (dict, list, tuple, set, frozenset)
 EXTRA = {"forbid": "freeze", "allow": "evolve"}
-RELAXED = "relaxing a pydantic model by a schema contract"
+ALLOWED = {"freeze": "forbid", "discard_row": "forbid", "evolve": "allow", "discard_value": "ignore"}
+ASIDE = {"columns": '{"columns": "discard_row"}', "data_type": '{"data_type": "discard_row"}'}
 
 
 def is_model(value: Any) -> bool:
@@ -56,9 +62,9 @@ def columns_of(model: Any) -> dict[str, dict[str, Any]]:
 
 def _columns(kind: Any, skip_nested: bool) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for field_name, field in kind.model_fields.items():
-        name = field.serialization_alias or field.alias or field_name
-        hint, nullable = _plain(field.annotation)
+    for field_name, given in kind.model_fields.items():
+        name = given.serialization_alias or given.alias or field_name
+        hint, nullable = _plain(given.annotation)
         if hint is Any:
             continue
         if skip_nested and is_model_class(hint):
@@ -104,46 +110,115 @@ def _data_type(hint: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """Checks rows by a pydantic model and turns them into dicts, or keeps the models."""
+    """Checks rows by a pydantic model and turns them into dicts, or keeps the models.
 
-    model: Any
+    given: the model of the user; model: the same with the extra fields and types that the contract lets in.
+    """
+
+    given: Any
     contract: dict[str, str]
     keeps_models: bool
-    validate: Callable[[Any], list[Any]]
+    model: Any = field(compare=False)
+    validate: Callable[[Any], list[Any]] = field(compare=False)
 
     @classmethod
-    def of(cls, model: Any, contract: Any = None) -> Validator:
-        """A validator for a model class; its contract follows from `extra` of the model."""
+    def of(cls, given: Any, contract: Any = None) -> Validator:
+        """A validator for a model class. Its contract follows from `extra` of the model; one that is given goes before."""
         from pydantic import TypeAdapter
 
-        config = getattr(model, "dlt_config", {})
+        config = getattr(given, "dlt_config", {})
         if config.get("is_authoritative_model"):
-            raise NotBuilt("is_authoritative_model is not built yet.", value=model.__name__)
-        own = {"tables": "evolve", "columns": EXTRA.get(model.model_config.get("extra"), "discard_value")}
+            raise NotBuilt("is_authoritative_model is not built yet.", value=given.__name__)
+        own = {"tables": "evolve", "columns": EXTRA.get(given.model_config.get("extra"), "discard_value")}
         own["data_type"] = "freeze"
-        if contract and contract != own:
+        wanted = dict.fromkeys(own, contract) if isinstance(contract, str) else {**own, **(contract or {})}
+        if wanted["data_type"] == "discard_value":
             raise NotBuilt(
-                f"Not built yet: {RELAXED}.",
-                value=contract,
-                hint=f"leave schema_contract away (the model says {own}), or pass an instance of the model as columns",
+                "A pydantic model cannot discard single values of a wrong type.",
+                value=given.__name__,
+                hint='use {"data_type": "discard_row"}, or pass an instance of the model as columns',
             )
-        return cls(model, own, bool(config.get("return_validated_models")), TypeAdapter(list[model]).validate_python)
+        model, relaxed = given, wanted["data_type"] == "evolve"
+        if relaxed or wanted["columns"] != own["columns"]:
+            model = _adjusted(given, ALLOWED[wanted["columns"]], relaxed, {})
+        if wanted != own:
+            logger.warning("Model %s: the contract %s goes before what the model says, %s.", given.__name__, wanted, own)
+        validate = TypeAdapter(list[model]).validate_python
+        return cls(given, wanted, bool(config.get("return_validated_models")), model, validate)
 
-    def __call__(self, rows: list[Any]) -> list[Any]:
-        """The rows as the model sees them; ContractViolation, with the errors of pydantic as its cause."""
+    def __call__(self, rows: list[Any], start: int = 0) -> tuple[list[Any], RefusedRows | None]:
+        """The rows as the model sees them, and those that it does not let in, if the contract is to set them aside.
+
+        start: how many rows came before. ContractViolation, with the errors of pydantic as its cause, when it is to freeze.
+        """
         from pydantic import ValidationError
 
+        refused = None
         try:
             models = self.validate(rows)
         except ValidationError as failed:
-            first = failed.errors()[0]
-            row, *path = first["loc"]
-            raise ContractViolation(
-                f"A row does not fit the model {self.model.__name__}: {first['msg']}.",
-                column=".".join(map(str, path)),
-                value=repr(rows[int(row)])[:200],
-                hint="change the model or the data",
-            ) from failed
+            refused = self.refused(rows, start, failed)
+            bad = {position - start for position, *_ in refused.why}
+            models = self.validate([row for number, row in enumerate(rows) if number not in bad])
         if self.keeps_models:
-            return models
-        return [model.model_dump(by_alias=True) for model in models]
+            return models, refused
+        return [model.model_dump(by_alias=True) for model in models], refused
+
+    def refused(self, rows: list[Any], start: int, failed: Any) -> RefusedRows:
+        """The rows that pydantic found errors in; each with the first of them."""
+        first: dict[int, tuple[int, str, str]] = {}
+        for error in failed.errors(include_url=False):
+            number, *path = error["loc"]
+            column = ".".join(map(str, path))
+            entity = "columns" if error["type"] == "extra_forbidden" else "data_type"
+            if self.contract[entity] == "freeze":
+                raise ContractViolation(
+                    f"A row does not fit the model {self.given.__name__}: {error['msg']}.",
+                    column=column,
+                    value=repr(rows[number])[:200],
+                    position=start + number,
+                    schema_entity=entity,
+                    contract_mode="freeze",
+                    hint="change the model or the data, or set such rows aside with schema_contract=" + ASIDE[entity],
+                ) from failed
+            first.setdefault(number, (start + number, column, error["msg"]))
+        out = RefusedRows(rows[number] for number in sorted(first))
+        out.why = [first[number] for number in sorted(first)]
+        return out
+
+
+def _adjusted(model: Any, extra: str, relaxed: bool, made: dict[Any, Any]) -> Any:
+    """A model like this one, and like those in its fields, that treats extra fields so; relaxed: and takes any type."""
+    from pydantic import ConfigDict, create_model
+
+    if model in made:
+        return made[model]
+    base = type(model)(model.__name__, (model,), {"model_config": ConfigDict(extra=extra), "__module__": model.__module__})
+    made[model] = base  # what a model that holds itself finds
+    fields: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        new = copy.copy(info)
+        new.annotation = Any if relaxed else _with_adjusted(info.annotation, extra, made)
+        if relaxed:
+            new.metadata = []
+        fields[name] = (new.annotation, new)
+    made[model] = create_model(model.__name__, __base__=base, __module__=model.__module__, **fields)
+    return made[model]
+
+
+def _with_adjusted(hint: Any, extra: str, made: dict[Any, Any]) -> Any:
+    """A type with the models in it adjusted."""
+    if is_model_class(hint):
+        return _adjusted(hint, extra, False, made)
+    args = typing.get_args(hint)
+    if not any(map(_holds_model, args)):
+        return hint
+    new = tuple(_with_adjusted(arg, extra, made) for arg in args)
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[new]  # noqa: UP007 - made of a tuple
+    return typing.Annotated[new] if origin is typing.Annotated else origin[new]
+
+
+def _holds_model(hint: Any) -> bool:
+    return is_model_class(hint) or any(map(_holds_model, typing.get_args(hint)))

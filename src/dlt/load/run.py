@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-import mmap
+import logging
+import random
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from dlt.errors import LedgerError, PackageError, RetryableError
+from dlt.errors import DltError, LedgerError, RetryableError
 from dlt.load.executor import Executor, Serial, Threads
 from dlt.load.plan import plan
 from dlt.load.session import Destination, Load, Session
 from dlt.load.steps import Applied, Commit, Copy, Merge, Replace, Step
 from dlt.package.ledger import Ledger
-from dlt.package.manifest import LOADED, Manifest, ShardFile
-from dlt.package.store import Store
+from dlt.package.manifest import LOADED, Manifest
+from dlt.package.store import Store, verify
 from dlt.schema.model import LOADS, Table
 
-WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds between tries
+logger = logging.getLogger("dlt")
+Result = TypeVar("Result")
+
+WAITS = (0.2, 0.7, 2.0, 6.0)  # seconds between tries, about: processes that wait for each other shall not keep step
+PASSING = (RetryableError, ConnectionError, TimeoutError)
+KEPT_TEXT = 4_000  # characters of an error in the manifest
+
+
+def patiently(work: Callable[[int], Result], max_tries: int, note: Callable[[Exception, int], None] | None = None) -> Result:
+    """Do work, given the number of the try, and again after a pause when the trouble may pass. note: told each failure."""
+    tries = 1
+    while True:
+        try:
+            return work(tries)
+        except Exception as error:
+            if note is not None:
+                note(error, tries)
+            if not isinstance(error, PASSING) or tries >= max_tries:
+                raise
+            wait = WAITS[min(tries, len(WAITS)) - 1] * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+            logger.info("Try %s of %s failed, the next is in %.1f s: %s", tries, max_tries, wait, error)
+            time.sleep(wait)
+            tries += 1
 
 
 def load_package(
@@ -40,23 +62,30 @@ def load_package(
 ) -> Manifest:
     """Load one normalised package and move it to `loaded`. Returns its last manifest, with the ledger and the results.
 
-    commit: makes the rows of dlt's own tables, given the open session. A RetryableError is tried again up to `max_tries`
-    times; every other error leaves the package where it is, with the failure noted, and the destination as it was.
+    commit: makes the rows of dlt's own tables, given the open session. Passing troubles (RetryableError, lost connections)
+    are tried again up to `max_tries` times; every other error leaves the package where it is and the destination as it
+    was. Each failure is noted in the manifest.
     """
     if manifest.ledger.rows:
         manifest.ledger.check_written()
-    tries = 0
-    while True:
-        tries += 1
+    load_id = manifest.load_id
+
+    def work(tries: int) -> Manifest:
+        now = manifest if tries == 1 else store.read(load_id)
+        return _try(now, store, destination, dataset, tables, commit, resumed or tries > 1, on_step)
+
+    def note(error: Exception, tries: int) -> None:
         try:
-            result = _try(manifest, store, destination, dataset, tables, commit, resumed or tries > 1, on_step)
-            return store.finish(result, LOADED)
-        except Exception as error:
-            failure = {"at": _now(), "error": f"{type(error).__name__}: {error}", "try": tries}
-            manifest = store.update(store.read(manifest.load_id).with_(failures=(*manifest.failures, failure)))
-            if not isinstance(error, RetryableError) or tries >= max_tries:
-                raise
-            time.sleep(WAITS[min(tries, len(WAITS)) - 1])
+            store.note(load_id, failure(error, "load", tries=tries))
+        except (OSError, DltError) as trouble:
+            error.add_note(f"This could not be noted in the manifest of load package {load_id}: {trouble}")
+
+    return store.finish(patiently(work, max_tries, note), LOADED)
+
+
+def failure(error: BaseException, step: str, **more: Any) -> dict[str, Any]:
+    """What the manifest of a package keeps of an error."""
+    return {"at": _now(), "step": step, **more, "error": f"{type(error).__name__}: {error}"[:KEPT_TEXT]}
 
 
 def _try(
@@ -76,8 +105,9 @@ def _try(
     )
     caps = destination.caps
     with closing(destination.open(dataset, about)) as session:
-        if resumed and caps.keeps_state and _committed(session, manifest.load_id):
-            return manifest.with_(result={**(manifest.result or {}), "found": "already committed"})
+        if resumed and caps.keeps_state and (there := _committed(session, manifest)):
+            found = {"committed_at": str(there["inserted_at"]), "found": "already committed"}
+            return manifest.with_(result={**(manifest.result or {}), **found}, progress={})
         names = dict.fromkeys([*tables, *manifest.dropped, *manifest.truncated])
         existing = session.reflect([name for name in names if _touched(name, manifest, tables)])
         steps = plan(manifest, tables, existing, caps, commit(session), manifest.created_at)
@@ -86,6 +116,8 @@ def _try(
             row["loaded"] = row["merged"] = 0
         result: dict[str, Any] = {"dataset": dataset, "destination": destination.name, "files": {}, "tables": {}}
         journal = {} if caps.transactions else dict(progress.get("steps") or {})
+        result["steps"] = [type(step).__name__.lower() for step in steps]
+        result["added"] = _added(steps)
         runner = _Runner(session, folder, journal)
         executor: Executor = Threads() if caps.parallel_copies > 1 else Serial()
         for is_copy, group in groupby(steps, lambda step: isinstance(step, Copy)):
@@ -93,6 +125,8 @@ def _try(
                 for step in group:
                     if isinstance(step, Commit):
                         _balance(ledger, caps.keeps_state)
+                        # who finds the load committed after a crash finds its books too
+                        store.update(manifest.with_(ledger=ledger, result=result, progress=progress))
                     _book(ledger, step, applied := runner(step))
                     on_step(step, applied)
                 continue
@@ -104,8 +138,6 @@ def _try(
                 if not caps.transactions:
                     progress["steps"] = runner.journal
                     store.update(manifest.with_(progress=progress))
-        result["steps"] = [type(step).__name__.lower() for step in steps]
-        result["added"] = _added(steps)
         result["committed_at"] = _now()
     return manifest.with_(ledger=ledger, result=result, progress={})
 
@@ -148,23 +180,6 @@ class _Runner:
         return applied
 
 
-def verify(path: Path, file: ShardFile) -> None:
-    """Check that a file of a package is what was written: its size and CRC-32. Raises PackageError."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            crc = zlib.crc32(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)) if size else 0
-    except OSError as error:
-        raise PackageError("A file of the load package cannot be read.", file=str(path), table=file.table) from error
-    if (size, crc) != (file.bytes, file.crc):
-        raise PackageError(
-            "A file of the load package was changed after it was written.",
-            file=str(path),
-            table=file.table,
-            hint="drop the package with pipeline.abort_packages() and extract again",
-        )
-
-
 def _book(ledger: Ledger, step: Step, applied: Applied) -> None:
     if isinstance(step, (Merge, Replace)) or (isinstance(step, Copy) and not step.scratch):
         for table, rows in applied.rows.items():
@@ -178,8 +193,22 @@ def _balance(ledger: Ledger, keeps_state: bool) -> None:
         ledger.check_loaded()
 
 
-def _committed(session: Session, load_id: str) -> bool:
-    return bool(session.read(LOADS, {"load_id": load_id}).read_all().num_rows)
+def is_committed(manifest: Manifest, destination: Destination, dataset: str, max_tries: int) -> bool:
+    """Whether a package whose load began, and was cut off, is at the destination all the same."""
+    if manifest.result is None or not destination.caps.keeps_state:
+        return False
+
+    def look(_tries: int) -> bool:
+        with closing(destination.open(dataset, None)) as session:
+            return _committed(session, manifest) is not None
+
+    return patiently(look, max_tries)
+
+
+def _committed(session: Session, manifest: Manifest) -> Mapping[str, Any] | None:
+    """The row of this load in `_dlt_loads`. Another pipeline may have used the same load id, with another schema."""
+    rows = session.read(LOADS, {"load_id": manifest.load_id}).read_all().to_pylist()
+    return next((row for row in rows if row.get("schema_name") == manifest.schema_name), None)
 
 
 def _added(steps: list[Step]) -> dict[str, list[str]]:

@@ -8,20 +8,22 @@ from typing import Any
 
 import pyarrow as pa
 
+from dlt.arrow.files import ARROW_BUFFER, Sink
 from dlt.items import Batch, Raw, RawColumn
 from dlt.schema.model import Table
 
 PARENT, POSITION = "\0parent", "\0position"
 
 
-def write_batch(path: Path, batch: Batch) -> int:
-    """Write a batch: a line of JSON that describes it, then an Arrow stream per raw table. Returns its bytes."""
+def write_batch(path: Path, batch: Batch) -> tuple[int, int]:
+    """Write a batch: a line of JSON that describes it, then an Arrow stream per raw table. Returns its bytes and CRC-32."""
     about = {
         "table": batch.table,
         "hints": batch.hints.to_dict(),
         "nested_hints": [[list(key), table.to_dict()] for key, table in batch.nested_hints.items()],
         "start": batch.start,
         "nested": batch.nested,
+        "positions": batch.positions,
         "tables": [
             {
                 "path": raw.path,
@@ -32,18 +34,26 @@ def write_batch(path: Path, batch: Batch) -> int:
             for raw in batch.tables
         ],
     }
-    with pa.OSFile(str(path), "wb") as sink:
-        sink.write(json.dumps(about).encode() + b"\n")
-        for raw in batch.tables:
-            arrays = [column.data for column in raw.columns]
-            names = [str(number) for number in range(len(arrays))]
-            if raw.parent is not None:
-                arrays, names = [*arrays, raw.parent_row, raw.list_idx], [*names, PARENT, POSITION]
-            if arrays:
-                data = pa.RecordBatch.from_arrays(arrays, names=names)
-                with pa.ipc.new_stream(sink, data.schema) as stream:
-                    stream.write_batch(data)
-        return int(sink.tell())
+    file = Sink(path)
+    try:
+        with pa.BufferedOutputStream(pa.PythonFile(file, "w"), ARROW_BUFFER) as sink:
+            sink.write(json.dumps(about).encode() + b"\n")
+            for raw in batch.tables:
+                _write_raw(sink, raw)
+    finally:
+        file.close()
+    return file.bytes, file.crc
+
+
+def _write_raw(sink: Any, raw: Raw) -> None:
+    arrays = [column.data for column in raw.columns]
+    names = [str(number) for number in range(len(arrays))]
+    if raw.parent is not None:
+        arrays, names = [*arrays, raw.parent_row, raw.list_idx], [*names, PARENT, POSITION]
+    if arrays:
+        data = pa.RecordBatch.from_arrays(arrays, names=names)
+        with pa.ipc.new_stream(sink, data.schema) as stream:
+            stream.write_batch(data)
 
 
 def read_batch(path: Path) -> Batch:
@@ -57,6 +67,7 @@ def read_batch(path: Path) -> Batch:
             about["start"],
             about["nested"],
             {tuple(key): Table.from_dict(table) for key, table in about["nested_hints"]},
+            about["positions"],
         )
 
 

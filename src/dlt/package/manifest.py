@@ -41,6 +41,7 @@ class Manifest:
     state: the pipeline state that is written together with the data, or None when it did not change.
     tables: tables that take part in the load, also those without rows (a replaced resource that yielded nothing).
     failures: what went wrong at each try, newest last.
+    instead: tables as this load treats them, by name, where that is not as the schema says (a replay updates rows by id).
     """
 
     load_id: str
@@ -59,6 +60,7 @@ class Manifest:
     progress: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[Mapping[str, Any], ...] = ()
     result: Mapping[str, Any] | None = None
+    instead: Mapping[str, Any] = field(default_factory=dict)
 
     def with_(self, **changes: Any) -> Manifest:
         """This manifest with some properties replaced."""

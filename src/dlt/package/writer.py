@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from dlt.arrow.files import Writer, WriterSettings, open_writer
-from dlt.items import Shard
 from dlt.package.manifest import ShardFile
+from dlt.package.store import on_disk
+
+if TYPE_CHECKING:
+    from dlt.items import Shard
 
 GROUP = 122_880  # rows of a record batch: DuckDB's row group, which makes reading parallel
 GROUP_BYTES = 24 << 20
@@ -90,7 +94,8 @@ class ShardWriter:
         if groups and groups < data.num_rows and not all_rows:  # keep what does not fill a group
             rest, data = data.slice(groups), data.slice(0, groups)
         for part in self._parts(_conform(data, state.writer.schema), state):
-            state.writer.write(part)
+            with on_disk(self.folder / state.file):
+                state.writer.write(part)
             state.written += part.num_rows
             if self._full(state):
                 self._close(table, state)
@@ -127,14 +132,16 @@ class ShardWriter:
         state.file = f"{self.count:05d}.{EXTENSIONS.get(kind, kind)}"
         if self.settings.compresses(kind):
             state.file += ".gz"
-        state.writer = open_writer(self.folder / state.file, kind, schema, self.settings)
+        with on_disk(self.folder / state.file):
+            state.writer = open_writer(self.folder / state.file, kind, schema, self.settings)
         state.written = 0
 
     def _close(self, table: str, state: _Pending) -> None:
         if state.writer is None:
             return
         columns = tuple(state.writer.schema.names)
-        rows, size, crc = state.writer.close()
+        with on_disk(self.folder / state.file):
+            rows, size, crc = state.writer.close()
         state.writer = None
         if rows:
             self.files.append(ShardFile(table, state.file, self.format_of(table), rows, size, crc, columns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -11,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlt.arrow.files import WriterSettings
+from dlt.arrow.marks import Options
 from dlt.config.settings import setting
 from dlt.errors import PlanError
 from dlt.extract.read import Reader
-from dlt.items import Batch
-from dlt.normalize import Normalizer, Options
+from dlt.normalize import Normalizer
 from dlt.package.extracted import read_batch, write_batch
 from dlt.package.ledger import Ledger
 from dlt.package.manifest import EXTRACTED, NORMALIZED, Manifest, ShardFile
+from dlt.package.store import BOOKS, on_disk, read_text, verify, write_atomic
 from dlt.package.writer import ShardWriter
 from dlt.quarantine import TABLE, Quarantine
 from dlt.schema.evolve import declare
@@ -27,6 +29,7 @@ from dlt.schema.tables import inherited
 
 if TYPE_CHECKING:
     from dlt.config.settings import RunSettings
+    from dlt.items import Batch
     from dlt.package.store import Store
     from dlt.schema.capabilities import Capabilities
     from dlt.schema.model import Table
@@ -37,11 +40,13 @@ Items = Iterable[tuple[Any, Any]]  # place, item
 
 @dataclass
 class Built:
-    """A written package that is not sealed yet, the schema it ends with, and what was measured."""
+    """A written package that is not sealed yet, the schema it ends with, and what was noted: times, and of the sources how
+    resources feed each other, their hints and their own metrics. state: of the pipeline after its rows, if it has its own."""
 
     manifest: Manifest
     schema: Schema
-    metrics: dict[str, Any]
+    noted: dict[str, Any]
+    state: dict[str, Any] | None = None
 
 
 class Builder:
@@ -56,13 +61,14 @@ class Builder:
         pipeline_name: str,
         load_id: str,
         file_format: str | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
         self.schema, self.caps, self.settings, self.pipeline_name = schema, caps, settings, pipeline_name
         self.load_id, self.file_format = load_id, file_format
         self.started_at = datetime.now(UTC)
         self.folder = store.create(load_id)
-        self.ledger = Ledger()
-        self.quarantine = Quarantine(load_id, self.ledger, fail=settings.fail_on_bad_rows)
+        self.quarantine = quarantine or Quarantine(load_id, Ledger(), fail=settings.fail_on_bad_rows)
+        self.ledger = self.quarantine.ledger
         options = Options(settings.row_ids, settings.load_ids, settings.arrow_row_ids, settings.arrow_load_ids)
         self.normalizer = Normalizer(schema, caps, load_id, self.ledger, self.quarantine, options)
         self.reader = Reader(self.normalizer.table_name, self.normalizer.shape, self.ledger, self.quarantine)
@@ -73,20 +79,29 @@ class Builder:
         self.normalizer.declare(raw_name, hints)
         return self.normalizer.table_name(raw_name)
 
+    def declared_schema(self, before: Schema) -> Schema:
+        """A schema, as it was before the data came, with what the code says of the tables. Changes and returns it."""
+        other = Normalizer(before, self.caps, self.load_id, self.ledger, self.quarantine)
+        for raw_name, hints in self.normalizer.declared.items():
+            other.declare(raw_name, hints)
+        return before
+
     def extract(self, items: Items) -> Built:
         """Keep the batches of the items as they are, for `normalize` later."""
         files: list[ShardFile] = []
         for number, batch in enumerate(self.reader.read(items), 1):
             path = f"{number:05d}.batch"
+            self.normalizer.check(batch)
             self.normalizer.declare(batch.table, batch.hints)
-            size = write_batch(self.folder / path, batch)
+            with on_disk(self.folder / path):
+                size, crc = write_batch(self.folder / path, batch)
             name = self.normalizer.table_name(batch.table)
-            files.append(ShardFile(name, path, "batch", batch.tables[0].rows, size, 0, ()))
+            files.append(ShardFile(name, path, "batch", batch.tables[0].rows, size, crc, ()))
         if self.quarantine.entries or self.ledger.rows:
-            path = "books.json"
-            books = [self.quarantine.entries, self.ledger.to_dict()]
-            (self.folder / path).write_text(json.dumps(books), encoding="utf-8")
-            files.append(ShardFile(QUARANTINE, path, "books", len(self.quarantine.entries), 0, 0, ()))
+            books = json.dumps([self.quarantine.entries, self.ledger.to_dict()])
+            write_atomic(self.folder / BOOKS, books)
+            crc = zlib.crc32(books.encode())
+            files.append(ShardFile(QUARANTINE, BOOKS, "books", len(self.quarantine.entries), len(books), crc, ()))
         return self._built(EXTRACTED, tuple(files))
 
     def normalize(self, items: Items) -> Built:
@@ -97,10 +112,11 @@ class Builder:
         """The same from the batches of an extracted package."""
         for file in manifest.files:
             if file.format == "books":
-                entries, books = json.loads((folder / file.path).read_text(encoding="utf-8"))
+                verify(folder / file.path, file)
+                entries, books = json.loads(read_text(folder / file.path))
                 self.quarantine.entries += entries
                 self.ledger.rows.update(Ledger.from_dict(books).rows)
-        return self._write(read_batch(folder / file.path) for file in manifest.files if file.format == "batch")
+        return self._write(_batches(folder, manifest))
 
     def _write(self, batches: Iterator[Batch]) -> Built:
         writer = ShardWriter(self.folder, self.format_of, writer_settings(), self.caps.file_bytes)
@@ -110,9 +126,9 @@ class Builder:
                     if shard.table == QUARANTINE:
                         declare(self.schema, TABLE)
                     writer.add(shard)
-            if (shard := self.quarantine.shard()) is not None:
+            if (rest := self.quarantine.shard(last=True)) is not None:
                 declare(self.schema, TABLE)
-                writer.add(shard)
+                writer.add(rest)
             files = writer.close()
         except BaseException:
             writer.abort()
@@ -150,22 +166,14 @@ class Builder:
             ledger=self.ledger,
             file_format=self.file_format,
         )
-        metrics = {
-            "started_at": self.started_at,
-            "finished_at": datetime.now(UTC),
-            "table_metrics": {
-                table: {"items_count": sum(f.rows for f in group), "file_size": sum(f.bytes for f in group)}
-                for table, group in _by_table(files).items()
-            },
-        }
-        return Built(manifest, self.schema, metrics)
+        return Built(manifest, self.schema, {"started_at": self.started_at, "finished_at": datetime.now(UTC)})
 
 
-def _by_table(files: Iterable[ShardFile]) -> dict[str, list[ShardFile]]:
-    out: dict[str, list[ShardFile]] = {}
-    for file in files:
-        out.setdefault(file.table, []).append(file)
-    return out
+def _batches(folder: Path, manifest: Manifest) -> Iterator[Batch]:
+    for file in manifest.files:
+        if file.format == "batch":
+            verify(folder / file.path, file)
+            yield read_batch(folder / file.path)
 
 
 NUMBERS = ("file_max_items", "file_max_bytes", "data_page_size", "row_group_size")

@@ -40,7 +40,7 @@ def pipeline(
     from dlt.pipeline.pipeline import Pipeline
 
     if unknown := [name for name in config if name not in CONFIG]:
-        raise TypeError(f"pipeline() got an unexpected keyword argument {unknown[0]!r}")
+        raise TypeError(f"pipeline() got an unexpected keyword argument {unknown[0]!r}{_meant(unknown[0])}")
     given = (pipeline_name, pipelines_dir, pipeline_salt, destination, staging, dataset_name, full_refresh, refresh)
     paths = (import_schema_path, export_schema_path, progress, _impl_cls)
     if dev_mode is False and not config and all(value is None for value in (*given, *paths)):
@@ -68,6 +68,16 @@ def pipeline(
     )
     made.activate()
     return made
+
+
+def _meant(name: str) -> str:
+    """What somebody may have meant by an argument that there is not."""
+    from difflib import get_close_matches
+
+    if name == "credentials":
+        return ": they belong to the destination, as dlt.destinations.duckdb(credentials)"
+    near = get_close_matches(name, pipeline.__code__.co_varnames[: pipeline.__code__.co_argcount], 1, 0.7)
+    return f". Did you mean {near[0]!r}?" if near else ""
 
 
 def attach(
@@ -99,7 +109,7 @@ def attach(
             made.sync_destination()
         if not made.workdir.exists:
             made.deactivate()
-            made.workdir.remove()
+            made.workdir.remove(made.pipeline_name)
             raise CannotRestorePipeline(
                 f"There is no pipeline {made.pipeline_name!r}.",
                 work_directory=made.working_dir,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from dlt.config.settings import RunSettings, data_dir, run_settings
-from dlt.errors import FatalError, NotBuilt, StepFailed
+from dlt.errors import DltError, FatalError, NotBuilt, PackageError, StepFailed
 from dlt.package.manifest import EXTRACTED, FAILED, LOADED, NORMALIZED
 from dlt.pipeline import state as states
 from dlt.pipeline.infos import ExtractInfo, LoadInfo, LoadJobInfo, LoadPackageInfo, NormalizeInfo, package_info
-from dlt.pipeline.options import check_refresh, refuse
-from dlt.pipeline.trace import PipelineTrace, exception_chain, execution_context
+from dlt.pipeline.metrics import extract_metrics, load_metrics, normalize_metrics
+from dlt.pipeline.options import PLANNED, check_refresh, refuse
+from dlt.pipeline.trace import PipelineTrace, execution_context
 from dlt.pipeline.workdir import WorkDir, check_name
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from dlt.schema.schema import Schema
 
 DEFAULT_DESTINATION = "duckdb"
+logger = logging.getLogger("dlt")
 
 
 class Pipeline:
@@ -52,11 +55,13 @@ class Pipeline:
         self.pipelines_dir = str(Path(pipelines_dir) if pipelines_dir else data_dir() / "pipelines")
         self.pipeline_salt = pipeline_salt
         self.import_schema_path, self.export_schema_path = import_schema_path, export_schema_path
+        if import_schema_path or export_schema_path:
+            self._schema_files()  # raises now when the format is unknown or its package missing
         self.dev_mode, self.refresh = dev_mode, check_refresh(refresh)
         self.config = dict(config or {})
         self.settings: RunSettings = run_settings(pipeline_name, self.config)
         self.workdir = WorkDir(Path(self.pipelines_dir) / pipeline_name, keep_files=self.settings.keep_files)
-        self.last_trace: PipelineTrace | None = None
+        self._trace: PipelineTrace | None = None
         self.schemas: dict[str, Schema] = {}
         self.package_schemas: dict[str, Schema] = {}  # of the packages this run made, by load id
         self.found: dict[str, Any] = {}  # what the running step knows by now: load_id, info
@@ -66,7 +71,7 @@ class Pipeline:
         self._wanted_dataset = dataset_name or None
         self._stamp = datetime.now(UTC).strftime("_%Y%m%d%H%M%S") if dev_mode else ""
         self._synced = False
-        self._depth = 0
+        self.parked: list[str] = []  # load ids of the packages that this run set aside
         self._open()
         if destination is not None:
             self.destination = destination
@@ -77,29 +82,37 @@ class Pipeline:
         document = self.workdir.read_state()
         was_dev = bool(document and document.get("_local", {}).get("_dev_mode"))
         if document is not None and (self.dev_mode or was_dev):
-            self.workdir.wipe()
-            document = None
+            with self.workdir.lock(self.pipeline_name):
+                self.workdir.wipe()
+        self.reload()
+        self.adopt_pending()
+
+    def reload(self) -> None:
+        """Take state and schemas from the work directory, where another process may have left newer ones."""
+        document = self.workdir.read_state()
         self._state = states.decoded(document) if document else states.new_state(self.pipeline_name)
         if self.dev_mode:
             self._state["_local"]["_dev_mode"] = True
         self.schemas = self.workdir.read_schemas() if document else {}
-        self._adopt_pending()
+        self.package_schemas = {}
+        self._synced = False
 
-    def _adopt_pending(self) -> None:
+    def adopt_pending(self) -> None:
         """A package that was sealed just before a crash holds the newest schema and state."""
-        from dlt.pipeline.stages import package_schema
-
         packages = self.workdir.packages
         for load_id in packages.pending():
-            manifest = packages.read(load_id)
-            schema = package_schema(packages, load_id)
-            known = self.schemas.get(schema.name)
-            if known is None or schema.version > known.version:
-                self.schemas[schema.name] = schema
-            if manifest.state and manifest.state["_state_version"] > self._state["_state_version"]:
-                state = states.decoded(dict(manifest.state))
-                local = {**self._state["_local"], "_last_extracted_hash": state["_version_hash"]}
-                self._state = {**state, "_local": local}
+            from dlt.pipeline.stages import package_schema
+
+            with suppress(PackageError):  # damaged, or just moved by another process: the next step deals with it
+                manifest = packages.read(load_id)
+                schema = package_schema(packages, load_id)
+                known = self.schemas.get(schema.name)
+                if known is None or schema.version > known.version:
+                    self.schemas[schema.name] = schema
+                if manifest.state and manifest.state["_state_version"] > self._state["_state_version"]:
+                    state = states.decoded(dict(manifest.state))
+                    local = {**self._state["_local"], "_last_extracted_hash": state["_version_hash"]}
+                    self._state = {**state, "_local": local}
 
     def adopt(self, state: dict[str, Any], schemas: Sequence[Schema], *, replace: bool = False) -> None:
         """Go on with this state and these schemas. `replace`: they are older ones that are taken up again."""
@@ -114,20 +127,38 @@ class Pipeline:
             if always or schema.is_modified or not self.workdir.has_schema(schema.name):
                 schema.mark_saved()
                 self.workdir.write_schema(schema)
-                self._export_schema(schema)
+            self._export_schema(schema)
         self.workdir.write_state(states.encoded(self._state))
+
+    # ---- schema files of the user
 
     def _export_schema(self, schema: Schema) -> None:
         if self.export_schema_path:
-            from dlt.config.settings import setting
             from dlt.schema.stored import export_schema
 
-            kind = setting("schema.external_schema_format", default="yaml")
-            slim = setting("schema.external_schema_format_remove_defaults", default=True)
+            kind, slim = self._schema_files()
             export_schema(schema, self.export_schema_path, kind, remove_defaults=slim)
 
-    def import_schema(self, name: str) -> Schema | None:
-        """The schema that the user keeps in `import_schema_path`, if it is there."""
+    def _schema_files(self) -> tuple[str, bool]:
+        """The format of schema files, and whether what is understood is left out."""
+        from dlt.config.settings import setting
+        from dlt.schema.stored import check_format
+
+        kind = check_format(setting("schema.external_schema_format", default="yaml"))
+        return kind, setting("schema.external_schema_format_remove_defaults", default=True)
+
+    def known_schema(self, name: str) -> Schema | None:
+        """The schema of this name as it is known here. That of `import_schema_path` is the first one, and takes the
+        place of what is known each time that its file has changed."""
+        known = self.schemas.get(name)
+        imported = self._import_schema(name)
+        if known is None or imported is None or imported.imported_version_hash == known.imported_version_hash:
+            return known or imported
+        changed = known.clone()
+        changed.replace_schema_content(imported, link_to_replaced_schema=True)
+        return changed
+
+    def _import_schema(self, name: str) -> Schema | None:
         if not self.import_schema_path:
             return None
         from dlt.schema.schema import Schema
@@ -140,6 +171,22 @@ class Pipeline:
         schema.imported_version_hash = stored["version_hash"]
         return schema
 
+    def lacks_import_schema(self, name: str) -> bool:
+        """Whether the user wants a schema file to edit, and has none of this name yet."""
+        return bool(self.import_schema_path) and self._import_schema(name) is None
+
+    def write_import_schema(self, declared: Schema, schema: Schema) -> None:
+        """Make the schema file that the user may edit, of what the code says; `schema` remembers what was written."""
+        from dlt.schema.stored import EDITABLE, export_schema, import_schema
+
+        assert self.import_schema_path is not None
+        kind, slim = self._schema_files()
+        kind = kind if kind in EDITABLE else EDITABLE[0]
+        export_schema(declared, self.import_schema_path, kind, remove_defaults=slim, remove_processing_hints=True)
+        stored = import_schema(declared.name, self.import_schema_path)
+        assert stored is not None
+        schema.imported_version_hash = stored["version_hash"]
+
     # ---- properties
 
     @property
@@ -151,6 +198,13 @@ class Pipeline:
     def state(self) -> dict[str, Any]:
         """The state document."""
         return self._state
+
+    @property
+    def last_trace(self) -> PipelineTrace | None:
+        """What the last run did, or the last steps that were called one by one; None: nothing yet."""
+        if self._trace is None:
+            self._trace = PipelineTrace.read(self.workdir.path / "trace.json", self)
+        return self._trace
 
     @property
     def first_run(self) -> bool:
@@ -166,11 +220,15 @@ class Pipeline:
     def destination(self, value: Any) -> None:
         self._bind(value)
 
-    def _bind(self, value: Any, credentials: Any = None) -> None:
+    def _bind(self, value: Any, credentials: Any = None, **options: Any) -> None:
         from dlt.destinations.registry import create
 
         made = create(
-            value, pipeline_name=self.pipeline_name, credentials=credentials, working_dir=str(self.workdir.path)
+            value,
+            pipeline_name=self.pipeline_name,
+            credentials=credentials,
+            working_dir=str(self.workdir.path),
+            **options,
         )
         if self._destination is None or made.fingerprint != self._destination.fingerprint:
             self._synced = False
@@ -179,8 +237,8 @@ class Pipeline:
     def need_destination(self) -> Destination:
         """The destination; when none was given, the one loaded to before, else an embedded DuckDB file."""
         if self._destination is None:
-            kept = self._state.get("destination_name") or self._state.get("destination_type")
-            self._bind(self.config.get("destination_type") or kept or DEFAULT_DESTINATION)
+            kind = self.config.get("destination_type") or self._state.get("destination_type") or DEFAULT_DESTINATION
+            self._bind(kind, destination_name=self._state.get("destination_name"))
         assert self._destination is not None
         return self._destination
 
@@ -266,30 +324,50 @@ class Pipeline:
     # ---- steps
 
     @contextmanager
-    def _step(self, name: str) -> Iterator[dict[str, Any]]:
-        """Runs a step alone, under the pipeline's lock, and traces it. The body puts its info under "info"."""
-        outer = self._depth == 0
+    def _alone(self, name: str) -> Iterator[bool]:
+        """Holds the pipeline alone; gives whether this is a step of its own, not one within another."""
+        with ExitStack() as stack:
+            try:
+                outer = stack.enter_context(self.workdir.lock(self.pipeline_name))
+            except (DltError, OSError) as error:
+                raise StepFailed(self, name, error) from error
+            yield outer
+
+    @contextmanager
+    def _step(self, name: str, target: tuple[Any, str | None, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Runs a step alone, under the pipeline's lock, and traces it. The body puts its info under "info".
+
+        target: destination, data set and credentials that are asked for.
+        """
+        with self._alone(name) as outer:
+            if target is not None:
+                self._set_target(*target)
+            with self._traced(name, outer=outer) as found:
+                yield found
+
+    @contextmanager
+    def _traced(self, name: str, *, outer: bool) -> Iterator[dict[str, Any]]:
         if outer:
-            going_on = self.last_trace if name != "run" and self.last_trace and self.last_trace.explicit else None
-            self.last_trace = going_on or PipelineTrace(self.pipeline_name, execution_context(), datetime.now(UTC))
-        assert self.last_trace is not None
-        trace = self.last_trace.begin(name)
+            going_on = None if name == "run" else self.last_trace
+            self._trace = going_on or PipelineTrace(self.pipeline_name, execution_context(), datetime.now(UTC))
+            self.parked = []
+        assert self._trace is not None
+        step = self._trace.begin(name)
         found: dict[str, Any] = {}
         self.found = found
-        self._depth += 1
         self.activate()
+        failure: BaseException | None = None
         try:
             if outer:
-                with self.workdir.lock(self.pipeline_name):
-                    yield found
-            else:
-                yield found
+                from dlt.pipeline.pending import take_up
+
+                take_up(self)
+            yield found
+        except StepFailed as error:
+            failure = error
+            raise
         except Exception as error:
-            trace.exception_traces = exception_chain(error)
-            trace.step_exception = str(error)
-            if isinstance(error, StepFailed):
-                raise
-            raise StepFailed(
+            failure = StepFailed(
                 self,
                 _blamed(name, error),
                 error,
@@ -297,15 +375,34 @@ class Pipeline:
                 step_info=found.get("info"),
                 has_pending_data=self.has_pending_data,
                 is_package_partially_loaded=False,
-            ) from error
+            )
+            raise failure from error
+        except BaseException as error:
+            failure = error
+            raise
         finally:
-            self._depth -= 1
-            trace.finished_at = datetime.now(UTC)
-            trace.step_info = found.get("info")
+            self._trace.end(step, found.get("info"), failure)
+            if outer and self.settings.enable_runtime_trace and self.workdir.path.exists():
+                with self._only_logged("The trace"):
+                    self._trace.save(self.workdir.path / "trace.json")
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Holds the pipeline alone, with what other processes left in the work directory. PipelineLocked."""
+        from dlt.pipeline.pending import take_up
+
+        with self.workdir.lock(self.pipeline_name) as outer:
             if outer:
-                self.last_trace.finished_at = trace.finished_at
-                if self.settings.enable_runtime_trace and self.workdir.path.exists():
-                    self.last_trace.save(self.workdir.path / "trace.json")
+                take_up(self)
+            yield
+
+    @contextmanager
+    def _only_logged(self, what: str) -> Iterator[None]:
+        """For what is written about a run: a full disk must not hide how the run itself ended."""
+        try:
+            yield
+        except (DltError, OSError) as error:
+            logger.warning("%s of pipeline %s could not be written: %s", what, self.pipeline_name, error)
 
     def run(
         self,
@@ -329,10 +426,9 @@ class Pipeline:
 
         Returns a LoadInfo, or None when there was nothing to do. Raises StepFailed, whose cause is the error itself.
         """
-        from dlt.pipeline.stages import Asked, finish_pending
+        from dlt.pipeline.stages import Asked
 
         refuse(staging=staging)
-        self._set_target(destination, dataset_name, credentials)
         hints = {
             "table_name": table_name,
             "write_disposition": write_disposition,
@@ -342,21 +438,44 @@ class Pipeline:
             "schema_contract": schema_contract,
         }
         asked = Asked(schema, hints, loader_file_format, check_refresh(refresh) or self.refresh)
-        with self._step("run"):
+        with self._step("run", (destination, dataset_name, credentials)) as ran:
             self._sync_once()
             started = datetime.now(UTC)
-            loaded: list[str] = []
-            parked: list[str] = []
-            if self.has_pending_data:
-                with self._step("load"):
-                    loaded, parked = finish_pending(self, setting_aside=data is not None)
+            loaded = self._finish_pending(before_others=data is not None)
             if data is None:
-                return self._load_info(loaded, parked, started) if loaded else None
-            built = self._extract(data, asked, NORMALIZED)
-            with self._step("load") as found:
-                info = self._load([one.manifest.load_id for one in built], fresh=True, before=loaded, parked=parked)
-                found["info"] = info
+                if loaded or self.parked:
+                    ran["info"] = self._load_info(loaded, started)
+                return ran.get("info")
+            with self._parking():
+                built = self._extract(data, asked, NORMALIZED)
+                with self._step("load") as found:
+                    info = self._load([one.manifest.load_id for one in built], fresh=True, before=loaded)
+                    found["info"] = ran["info"] = info
             return info
+
+    def _finish_pending(self, *, before_others: bool) -> list[str]:
+        """Load what earlier runs left; returns the load ids."""
+        if not self.has_pending_data:
+            return []
+        from dlt.pipeline.pending import finish_pending
+
+        with self._step("load") as found:
+            started = datetime.now(UTC)
+            loaded = finish_pending(self, before_others=before_others)
+            found["info"] = self._load_info(loaded, started)
+            return loaded
+
+    @contextmanager
+    def _parking(self) -> Iterator[None]:
+        """When the block fails too, packages that were set aside before it wait again: perhaps it was not for them."""
+        try:
+            yield
+        except BaseException:
+            if self.parked:
+                from dlt.pipeline.pending import put_back
+
+                put_back(self)
+            raise
 
     def extract(
         self,
@@ -406,13 +525,15 @@ class Pipeline:
 
     def normalize(self, workers: int = 1) -> NormalizeInfo | None:
         """Turn extracted packages into packages that can be loaded. None when the pipeline has no schema yet."""
+        from dlt.pipeline.pending import each
         from dlt.pipeline.stages import normalize_extracted
 
         refuse(workers=None if workers == 1 else workers)
         with self._step("normalize") as found:
             if not self.has_data:
                 return None
-            built = [normalize_extracted(self, load_id) for load_id in self.workdir.packages.ids(EXTRACTED)]
+            built: list[Built] = []
+            each(self, self.workdir.packages.ids(EXTRACTED), lambda one: built.append(normalize_extracted(self, one)))
             info: NormalizeInfo = self._info(NormalizeInfo, built)
             found["info"] = info
             return info
@@ -428,21 +549,58 @@ class Pipeline:
     ) -> LoadInfo:
         """Load all normalised packages, oldest first."""
         refuse(workers=None if workers == 20 else workers, raise_on_failed_jobs=None if raise_on_failed_jobs else False)
-        self._set_target(destination, dataset_name, credentials)
-        with self._step("load") as found:
+        with self._step("load", (destination, dataset_name, credentials)) as found:
             info = self._load(self.workdir.packages.ids(NORMALIZED), fresh=False)
             found["info"] = info
             return info
 
-    def _load(
-        self, load_ids: Sequence[str], *, fresh: bool, before: Sequence[str] = (), parked: Sequence[str] = ()
-    ) -> LoadInfo:
+    def _load(self, load_ids: Sequence[str], *, fresh: bool, before: Sequence[str] = ()) -> LoadInfo:
         from dlt.pipeline.stages import load
 
         started, first_run = datetime.now(UTC), self.first_run
-        for load_id in load_ids:
-            load(self, load_id, resumed=not fresh)
-        return self._load_info([*before, *load_ids], parked, started, first_run=first_run)
+        if fresh:
+            for load_id in load_ids:
+                load(self, load_id, resumed=False)
+        else:
+            from dlt.pipeline.pending import each
+
+            load_ids = each(self, load_ids, lambda one: load(self, one, resumed=True))
+        return self._load_info([*before, *load_ids], started, first_run=first_run)
+
+    def replay(
+        self,
+        reason: str | None = None,
+        *,
+        table: str | None = None,
+        column: str | None = None,
+        load_id: str | None = None,
+        fix: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
+        schema_contract: Any = None,
+    ) -> LoadInfo | None:
+        """Load rows again that were turned away and kept in `_dlt_quarantine`: those with this reason, table, column and
+        load id, as far as they are given.
+
+        fix: gets each original row, returns it mended, or None to leave it in the quarantine. Whole rows are appended or
+        merged like other rows of their table (replace becomes append); rows that were loaded without a value are updated.
+        schema_contract: holds for this replay, in the place of what the last run said. What is turned away again stays in
+        the quarantine. Returns None when there is nothing to load.
+        """
+        from dlt.pipeline.replay import Choice, build
+
+        with self._step("run"):
+            self._sync_once()
+            started = datetime.now(UTC)
+            loaded = self._finish_pending(before_others=True)
+            with self._parking():
+                with self._step("extract") as found:
+                    built = build(self, Choice(reason, table, column, load_id), fix, schema_contract)
+                    found["info"] = self._info(ExtractInfo, built)
+                if not built:
+                    return self._load_info(loaded, started) if loaded or self.parked else None
+                with self._step("load") as found:
+                    info = self._load([one.manifest.load_id for one in built], fresh=True, before=loaded)
+                    found["info"] = info
+            return info
 
     # ---- the data set and this machine
 
@@ -465,28 +623,27 @@ class Pipeline:
         self._synced = True
 
     def _sync(self) -> None:
-        """Take over the state and the schemas of the data set when they are newer than those here."""
-        from dlt.pipeline.sync import merged_state, stored_schema, stored_state
+        from dlt.pipeline.sync import take_over
 
-        if not self.need_destination().caps.keeps_state:
-            return
-        with self.session() as session:
-            state = merged_state(self._state, stored_state(session, self.pipeline_name))
-            names = (state or self._state)["schema_names"]
-            missing = [name for name in names if state is not None or name not in self.schemas]
-            found = [schema for name in missing if (schema := stored_schema(session, name)) is not None]
-        if state is not None or found:
-            self.adopt(state or self._state, [schema for schema in found if self._is_newer(schema)])
+        take_over(self)
 
-    def _is_newer(self, schema: Schema) -> bool:
-        known = self.schemas.get(schema.name)
-        return known is None or (known.version_hash != schema.version_hash and schema.version >= known.version)
+    def forget_sync(self) -> None:
+        """Look at the state in the data set again before the next run."""
+        self._synced = False
+
+    def detach(self, why: str) -> None:
+        """Set aside the packages that wait and stand on a state that is left now."""
+        from dlt.pipeline.pending import detach
+
+        detach(self, why)
 
     def sync_destination(self, destination: Any = None, staging: Any = None, dataset_name: str | None = None) -> None:
-        """Take over the state and the schemas that are at the destination, when they are newer than those here."""
+        """Take over the state and the schemas that are at the destination, unless what is here stands on them.
+
+        When this pipeline has loaded before and the data set has nothing of it any more, the pipeline starts anew.
+        """
         refuse(staging=staging)
-        self._set_target(destination, dataset_name, None)
-        with self._step("sync"):
+        with self._step("sync", (destination, dataset_name, None)):
             self._sync()
             self._synced = True
 
@@ -496,8 +653,8 @@ class Pipeline:
 
     def drop(self, pipeline_name: str | None = None) -> Self:
         """Forget all that is in the work directory; the data set stays. Returns a new pipeline of this or another name."""
+        self.workdir.remove(self.pipeline_name)
         self.deactivate()
-        self.workdir.remove()
         made = type(self)(
             pipeline_name or self.pipeline_name,
             pipelines_dir=self.pipelines_dir,
@@ -562,33 +719,29 @@ class Pipeline:
 
     def abort_packages(self, load_id: str | None = None, dry_run: bool = False) -> list[str]:
         """Give up one package, or all that wait or were set aside. State and schemas become what they were before,
-        unless something newer was loaded since. Returns the load ids, with `dry_run` without doing anything."""
-        from dlt.pipeline.stages import abort
+        unless something newer stands on them. Returns the load ids, with `dry_run` without doing anything."""
+        from dlt.pipeline.pending import abort
 
         packages = self.workdir.packages
-        with self.workdir.lock(self.pipeline_name):
+        with self._held():
             waiting = sorted([*packages.pending(), *packages.ids(FAILED)])
             if load_id is not None and load_id not in waiting:
                 packages.find(load_id)
                 raise FatalError("The load package is not waiting any more.", load_id=load_id)
             chosen = [load_id] if load_id else waiting
-            if chosen and not dry_run:
-                abort(self, chosen)
-            return chosen
+            return chosen if dry_run or not chosen else abort(self, chosen)
 
-    def retry_package(self, load_id: str) -> LoadInfo:
-        """Try a package that was set aside once more."""
-        packages = self.workdir.packages
+    def retry_package(self, load_id: str, *, out_of_order: bool = False) -> LoadInfo:
+        """Try a package that was set aside once more.
+
+        PackageError when it replaces or merges a table that newer loads have changed since, unless `out_of_order`.
+        """
+        from dlt.pipeline.pending import retry
+
         with self._step("load") as found:
-            manifest = packages.read(load_id)
-            stage = EXTRACTED if any(file.format == "batch" for file in manifest.files) else NORMALIZED
-            packages.move(manifest, stage)
-            if stage == EXTRACTED:
-                from dlt.pipeline.stages import normalize_extracted
-
-                normalize_extracted(self, load_id)
-            info = self._load([load_id], fresh=False)
-            found["info"] = info
+            started = datetime.now(UTC)
+            retry(self, load_id, out_of_order=out_of_order)
+            info = found["info"] = self._load_info([load_id], started)
             return info
 
     # ---- state
@@ -599,9 +752,10 @@ class Pipeline:
         import copy
 
         refuse(extract_state=extract_state or None)
-        state = copy.deepcopy(self._state)
-        yield state
-        self.adopt(states.bumped(state), [])
+        with self._held():
+            state = copy.deepcopy(self._state)
+            yield state
+            self.adopt(states.bumped(state), [])
 
     def get_local_state_val(self, key: str) -> Any:
         """A value that is kept on this machine only."""
@@ -609,45 +763,50 @@ class Pipeline:
 
     def set_local_state_val(self, key: str, value: Any) -> None:
         """Keep a value on this machine only."""
-        self._state["_local"][key] = value
-        self.save()
+        with self._held():
+            self._state["_local"][key] = value
+            self.save()
 
     # ---- infos
 
-    def _info(self, kind: Callable[..., Any], built: Sequence[Built]) -> Any:
-        folder = self.workdir.packages.folder
-        metrics = {one.manifest.load_id: [one.metrics] for one in built}
+    def _info(self, kind: type[Any], built: Sequence[Built]) -> Any:
+        folder, now = self.workdir.packages.folder, datetime.now(UTC)
+        measure = extract_metrics if kind is ExtractInfo else normalize_metrics
+        stage = EXTRACTED if kind is ExtractInfo else NORMALIZED  # a run goes through both at once
+        metrics = {one.manifest.load_id: [measure(one.manifest, one.schema, one.noted)] for one in built}
         described = [
-            package_info(one.manifest, folder / one.manifest.stage / one.manifest.load_id, one.schema)
+            package_info(one.manifest.with_(stage=stage), folder / one.manifest.stage / one.manifest.load_id, one.schema)
             for one in built
         ]
-        started = built[0].metrics["started_at"] if built else datetime.now(UTC)
-        return kind(self, metrics, list(metrics), described, self.first_run, started, datetime.now(UTC))
+        started = built[0].noted["started_at"] if built else now
+        return kind(self, metrics, list(metrics), described, self.first_run, started, now)
 
-    def _load_info(
-        self, load_ids: Sequence[str], parked: Sequence[str], started: datetime, *, first_run: bool | None = None
-    ) -> LoadInfo:
-        destination = self.need_destination()
+    def _load_info(self, load_ids: Sequence[str], started: datetime, *, first_run: bool | None = None) -> LoadInfo:
+        destination, dataset, now = self.need_destination(), self.dataset_name, datetime.now(UTC)
         described = [self.get_load_package_info(load_id) for load_id in load_ids]
-        metrics = {
-            one.load_id: [{"started_at": started, "finished_at": datetime.now(UTC), "rows": dict(one.ledger)}]
-            for one in described
-        }
         return LoadInfo(
             self,
-            metrics,
+            {one.load_id: [load_metrics(one, dataset, started, now)] for one in described},
             list(load_ids),
             described,
             self.first_run if first_run is None else first_run,
             started,
-            datetime.now(UTC),
+            now,
             destination.type,
             destination.location,
             destination.name,
             destination.fingerprint,
-            dataset_name=self.dataset_name,
-            parked=list(parked),
+            environment=destination.config.get("environment"),
+            dataset_name=dataset,
+            parked=list(self.parked),
         )
+
+    if not TYPE_CHECKING:  # type checkers know what is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            more = PLANNED.get(name)
+            what = f"Pipeline has no attribute {name!r}" if more is None else f"Pipeline.{name} is not built yet{more}"
+            raise AttributeError(what, name=name, obj=self)
 
     def __repr__(self) -> str:
         where = self._destination.name if self._destination else None

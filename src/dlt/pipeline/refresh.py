@@ -29,10 +29,10 @@ def refresh_source(schema: Schema, source: DltSource, state: dict[str, Any], mod
         schema.drop_tables(names)
         return Refreshed(dropped=tuple(names))
     selected = source.selected_resources
-    for name, resource in selected.items():
-        if mode is not None or resource.write_disposition == "replace":
-            of_source.get("resources", {}).pop(name, None)
-    _prune(state, source.name)
+    reset = [name for name, one in selected.items() if mode is not None or one.write_disposition == "replace"]
+    for name in reset:
+        of_source.get("resources", {}).pop(name, None)
+    _prune(state, source.name, keep=bool(reset))
     if mode is None:
         return Refreshed()
     names = _tables_of(schema, set(selected))
@@ -51,12 +51,13 @@ def _tables_of(schema: Schema, resources: set[str]) -> list[str]:
     return list(found)
 
 
-def _prune(state: dict[str, Any], source_name: str) -> None:
-    """Take out the empty places of the state, so that looking at it does not change it."""
+def _prune(state: dict[str, Any], source_name: str, *, keep: bool) -> None:
+    """Take out the empty places of the state, so that looking at it does not change it. keep: the source has a place there
+    since a resource of it was reset, as in the states that dlt 1.x wrote."""
     sources = state["sources"]
     if not sources[source_name].get("resources", True):
         del sources[source_name]["resources"]
-    if not sources[source_name]:
+    if not sources[source_name] and not keep:
         del sources[source_name]
     if not sources:
         del state["sources"]

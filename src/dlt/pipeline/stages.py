@@ -7,34 +7,39 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlt.config.settings import setting
-from dlt.errors import FatalError, PackageError
+from dlt.errors import DestinationRefused, PackageError
 from dlt.extract.placing import placed
 from dlt.extract.source import sources_of
-from dlt.load.run import load_package
-from dlt.package.manifest import ABORTED, EXTRACTED, FAILED, NORMALIZED, Manifest
-from dlt.package.store import write_atomic
+from dlt.load.refused import without_refused
+from dlt.load.run import failure, load_package
+from dlt.package.manifest import EXTRACTED, Manifest
+from dlt.package.store import BEFORE, SCHEMA, on_disk, read_text, write_atomic
 from dlt.pipeline import state as states
 from dlt.pipeline.building import Builder, Built
+from dlt.pipeline.metrics import noted_of
 from dlt.pipeline.refresh import Refreshed, refresh_source
-from dlt.pipeline.sync import commit_rows
-from dlt.schema.model import STATE
+from dlt.pipeline.sync import LOADED_STATE, check_alone, commit_rows
+from dlt.quarantine import TABLE as QUARANTINE_TABLE
+from dlt.schema.evolve import declare
+from dlt.schema.model import STATE, Table
 from dlt.schema.schema import Schema
 from dlt.schema.settings import new_settings
 from dlt.schema.tables import STATE_TABLE
 
 if TYPE_CHECKING:
     from dlt.extract.source import DltSource
+    from dlt.load.session import Session
     from dlt.package.store import Store
     from dlt.pipeline.pipeline import Pipeline
+    from dlt.pipeline.sync import Rows
     from dlt.schema.capabilities import Capabilities
 
-SCHEMA, BEFORE = "schema.json", "before."  # files of a package folder
+VERSIONS = ("_state_version", "_version_hash")
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class Asked:
 
 
 def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built]:
-    """Take the data into one sealed package for each schema, as far as `stage`; nothing is kept when it fails."""
+    """Take the data into one sealed package for each schema, as far as `stage`. When it fails nothing is kept, except
+    packages that are complete when another one cannot be sealed."""
     caps = pipeline.need_destination().caps
     hints = {key: value for key, value in (asked.hints or {}).items() if value is not None}
     name = asked.schema.name if asked.schema else pipeline.default_schema_name or pipeline.schema_name_for_data
@@ -65,14 +71,21 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
     try:
         for schema_name, group in by_schema.items():
             schema = work_schema(pipeline, group, asked.schema, caps)
+            before = schema.clone() if pipeline.lacks_import_schema(schema_name) else None
             load_id = packages.new_load_id()
             pipeline.found["load_id"] = load_id
             builder = Builder(
                 packages, schema, caps, pipeline.settings, pipeline.pipeline_name, load_id, asked.file_format
             )
             state["schema_names"] = list(dict.fromkeys([*state["schema_names"], schema_name]))
-            built.append(_package(builder, group, state, asked.refresh, stage))
-        return _seal_all(pipeline, built, _described(pipeline, state, by_schema))
+            one = _package(builder, group, state, asked.refresh, stage)
+            if before is not None:
+                pipeline.write_import_schema(builder.declared_schema(before), schema)
+            one.state = copy.deepcopy(state) if len(by_schema) > 1 else state
+            built.append(one)
+        for one in built:
+            _describe(pipeline, one.state or state, by_schema)
+        return seal_all(pipeline, built, state)
     except BaseException:
         packages.discard_new()
         raise
@@ -81,7 +94,7 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
 def work_schema(pipeline: Pipeline, sources: list[DltSource], given: Schema | None, caps: Capabilities) -> Schema:
     """The schema of these sources as it is before their data: what is known of it, and what the code says."""
     name = sources[0].name
-    known = pipeline.schemas.get(name) or pipeline.import_schema(name)
+    known = pipeline.known_schema(name)
     schema = known.clone() if known else Schema(name)
     imported = schema.imported_version_hash is not None
     for code in [*([given] if given else []), *(source.schema for source in sources)]:
@@ -107,11 +120,13 @@ def _package(
 ) -> Built:
     refreshed = [refresh_source(builder.schema, source, state, refresh) for source in sources]
     replaced: dict[str, None] = {}
+    replacing: set[str] = set()
 
     def items() -> Iterator[tuple[Any, Any]]:
         for source in sources:
             placing = placed(source, state)
             yield from placing
+            replacing.update(placing.replaced)
             replaced.update((builder.declare(raw_name, hints), None) for raw_name, hints, *_ in placing.empty)
             for raw_name, rows in placing.filtered.items():
                 name = builder.normalizer.table_name(raw_name)
@@ -119,15 +134,15 @@ def _package(
                 builder.ledger.add(name, "filtered", rows)
 
     built = builder.extract(items()) if stage == EXTRACTED else builder.normalize(items())
-    replaced.update(dict.fromkeys(_replaced_before(builder.schema, sources)))
+    replaced.update(dict.fromkeys(_replaced_before(builder.schema, replacing)))
     tables = (*built.manifest.tables, *(name for name in replaced if name not in built.manifest.tables))
     built.manifest = _with_refresh(built.manifest.with_(tables=tables, refresh=refresh), refreshed)
+    built.noted |= noted_of(sources)
     return built
 
 
-def _replaced_before(schema: Schema, sources: list[DltSource]) -> Iterator[str]:
-    """Tables that a resource filled in earlier runs and replaces in this one, whether it fills them again or not."""
-    resources = {name for source in sources for name in source.selected_resources}
+def _replaced_before(schema: Schema, resources: set[str]) -> Iterator[str]:
+    """Tables that these resources, which replace in this run, filled in earlier ones, whether they do it again or not."""
     for table in schema.all_tables:
         if table.resource in resources and table.write_disposition == "replace" and table.columns:
             yield table.name
@@ -139,39 +154,49 @@ def _with_refresh(manifest: Manifest, refreshed: Iterable[Refreshed]) -> Manifes
     return manifest.with_(dropped=tuple(dropped), truncated=tuple(truncated))
 
 
-def _described(pipeline: Pipeline, state: dict[str, Any], schemas: Iterable[str]) -> dict[str, Any]:
-    """The state with what this pipeline is: destination, data set, schemas; with the next version if it changed."""
+def _describe(pipeline: Pipeline, state: dict[str, Any], schemas: Iterable[str]) -> None:
+    """Put into the state what this pipeline is: destination, data set, schemas."""
     destination = pipeline.need_destination()
     state["default_schema_name"] = state["default_schema_name"] or next(iter(schemas), None)
     state["destination_type"] = destination.type
-    state["destination_name"] = destination.name
+    named = destination.name != destination.type.rpartition(".")[2]
+    state["destination_name"] = destination.name if named else None
     state["dataset_name"] = pipeline.dataset_name
-    return states.bumped(state)
 
 
-def _seal_all(pipeline: Pipeline, built: list[Built], state: dict[str, Any]) -> list[Built]:
-    """Seal the packages that have something to load; the state travels with the first of them."""
+def seal_all(pipeline: Pipeline, built: list[Built], state: dict[str, Any]) -> list[Built]:
+    """Seal the packages that have something to load, each with the state as it is after its rows: what is loaded and
+    what the state says go together, also when the process dies between two of them.
+
+    state: for packages that have none of their own.
+    """
     packages = pipeline.workdir.packages
-    worth = [one for one in built if one.manifest.tables or one.manifest.dropped or one.manifest.truncated]
-    changed = state["_version_hash"] != state["_local"].get("_last_extracted_hash")
-    if not worth and changed and state.get("sources") != pipeline.state.get("sources"):
-        worth = built[:1]  # code of the user changed the state without any row
+    pipeline.package_schemas = {}
+    worth: list[Built] = []
     for one in built:
-        if one not in worth:
-            packages.discard_new(one.manifest.load_id)
-    if worth and changed:
-        one = next((b for b in worth if b.schema.name == state["default_schema_name"]), worth[0])
-        state["_local"]["_last_extracted_hash"] = state["_version_hash"]
-        document = states.encoded({key: value for key, value in state.items() if key != "_local"})
-        one.manifest = one.manifest.with_(state=document)
-        one.schema.put(one.schema.table(STATE) or STATE_TABLE)
-    pipeline.package_schemas = {one.manifest.load_id: one.schema for one in worth}
-    for one in worth:
-        _keep_before(pipeline.workdir.path, packages, one)
+        manifest, before = one.manifest, pipeline.state
+        after = _following(before, one.state or state)
+        moved = after.get("sources") != before.get("sources")  # perhaps without any row
+        if not (manifest.tables or manifest.dropped or manifest.truncated or moved):
+            packages.discard_new(manifest.load_id)
+            continue
+        if after["_version_hash"] != before["_local"].get("_last_extracted_hash"):
+            after["_local"]["_last_extracted_hash"] = after["_version_hash"]
+            document = states.encoded({key: value for key, value in after.items() if key != "_local"})
+            one.manifest = manifest.with_(state=document)
+            one.schema.put(one.schema.table(STATE) or STATE_TABLE)
+        _keep_before(pipeline, one)
         seal(packages, one)
-    if worth:
-        pipeline.adopt(state, [one.schema for one in worth])
+        pipeline.package_schemas[manifest.load_id] = one.schema
+        pipeline.adopt(after, [one.schema])
+        worth.append(one)
     return worth
+
+
+def _following(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The state of a package as the one that comes after `before`, which may be that of the package sealed last."""
+    own = {"_local": dict(before["_local"]), **{key: before[key] for key in VERSIONS if key in before}}
+    return states.bumped({**after, **own})
 
 
 def seal(packages: Store, built: Built) -> None:
@@ -180,25 +205,33 @@ def seal(packages: Store, built: Built) -> None:
     packages.seal(built.manifest)
 
 
-def _keep_before(workdir: Path, packages: Store, built: Built) -> None:
-    """Keep state and schema as they were before this package, for those who abort it. Links cost nothing."""
-    folder = packages.writing(built.manifest.load_id)
-    for source in (workdir / "state.json", workdir / "schemas" / f"{built.schema.name}.schema.json"):
+def _keep_before(pipeline: Pipeline, built: Built) -> None:
+    """Keep state and schema as they were before this package, for those who give it up. Links cost nothing."""
+    workdir, folder = pipeline.workdir, pipeline.workdir.packages.writing(built.manifest.load_id)
+    for source in (workdir.path / "state.json", workdir.schema_path(built.schema.name)):
         if source.exists():
-            target = folder / (BEFORE + source.name)
-            try:
-                os.link(source, target)
-            except OSError:
-                shutil.copy2(source, target)
+            _link(source, folder / (BEFORE + source.name))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        with on_disk(target):
+            shutil.copyfile(source, target)
 
 
 def package_schema(packages: Store, load_id: str) -> Schema:
     """The schema of a sealed package."""
     path = packages.find(load_id) / SCHEMA
     try:
-        return Schema.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return Schema.from_dict(json.loads(read_text(path)))
     except (OSError, ValueError) as error:
-        raise PackageError(f"The schema of load package {load_id} cannot be read.", file=str(path)) from error
+        raise PackageError(
+            f"The schema of load package {load_id} cannot be read.",
+            file=str(path),
+            hint=f'give the package up with pipeline.abort_packages("{load_id}") and extract again',
+        ) from error
 
 
 # ---- extracted -> normalised
@@ -220,15 +253,18 @@ def normalize_extracted(pipeline: Pipeline, load_id: str) -> Built:
             packages, schema, caps, pipeline.settings, pipeline.pipeline_name, load_id, manifest.file_format
         )
         built = builder.normalize_extracted(folder, manifest)
-    except BaseException:
+    except BaseException as error:
         packages.discard_new(load_id)
+        if isinstance(error, Exception):
+            packages.note(load_id, failure(error, "normalize"))
         raise
     tables = tuple(dict.fromkeys([*built.manifest.tables, *manifest.tables]))
-    kept = {key: getattr(manifest, key) for key in ("state", "dropped", "truncated", "refresh", "created_at")}
+    kept = {key: getattr(manifest, key) for key in ("state", "dropped", "truncated", "refresh", "created_at", "failures")}
     built.manifest = built.manifest.with_(tables=tables, **kept)
     for path in folder.glob(BEFORE + "*"):
-        os.link(path, packages.writing(load_id) / path.name)
+        _link(path, packages.writing(load_id) / path.name)
     seal(packages, built)
+    pipeline.package_schemas[load_id] = schema
     packages.remove(load_id, EXTRACTED)
     pipeline.adopt(pipeline.state, [schema])
     return built
@@ -244,70 +280,49 @@ def load(pipeline: Pipeline, load_id: str, *, resumed: bool) -> Manifest:
     manifest = packages.read(load_id)
     schema = pipeline.package_schemas.get(load_id) or package_schema(packages, load_id)
     pipeline.found["load_id"] = load_id
-    tables = {table.name: table for table in schema.all_tables}
-    done = load_package(
-        manifest,
-        packages,
-        destination,
-        pipeline.dataset_name,
-        tables,
-        lambda session: commit_rows(session, manifest, schema, destination.caps),
-        max_tries=pipeline.settings.max_load_tries,
-        resumed=resumed,
-    )
-    if pipeline.first_run:
-        pipeline.state["_local"]["first_run"] = False
-        pipeline.save()
+
+    def commit(session: Session) -> Rows:
+        check_alone(pipeline, session, manifest)
+        return commit_rows(session, manifest, schema, destination.caps)
+
+    def attempt(manifest: Manifest) -> Manifest:
+        tables = {table.name: table for table in schema.all_tables}
+        tables |= {name: Table.from_dict(table) for name, table in manifest.instead.items()}
+        place = (packages, destination, pipeline.dataset_name, tables)
+        tries = pipeline.settings.max_load_tries
+        try:
+            return load_package(manifest, *place, commit, max_tries=tries, resumed=resumed)
+        except DestinationRefused as error:
+            fail = pipeline.settings.fail_on_bad_rows
+            found = without_refused(manifest, *place, schema, error, fail=fail)
+            if found is None:
+                raise
+        _repair(pipeline, manifest, found, schema)
+        return attempt(found)
+
+    done = attempt(manifest)
+    note_loaded(pipeline, done)
     return done
 
 
-def finish_pending(pipeline: Pipeline, *, setting_aside: bool) -> tuple[list[str], list[str]]:
-    """Normalise and load what earlier runs left. Returns the load ids that were loaded, and those that failed for good
-    and were set aside, where they neither block nor get lost."""
+def note_loaded(pipeline: Pipeline, manifest: Manifest) -> None:
+    """Remember that the data set has data of this pipeline, and which state."""
+    local = pipeline.state["_local"]
+    newest = manifest.state is not None and manifest.load_id > local.get(LOADED_STATE, "")
+    if newest or pipeline.first_run:
+        local["first_run"] = False
+        if newest:
+            local[LOADED_STATE] = manifest.load_id
+        pipeline.save()
+
+
+def _repair(pipeline: Pipeline, manifest: Manifest, found: Manifest, schema: Schema) -> None:
+    """Put a package without the rows that the destination refused in the place of the one with them."""
     packages = pipeline.workdir.packages
-    loaded: list[str] = []
-    parked: list[str] = []
-    for load_id in sorted({*packages.ids(EXTRACTED), *packages.ids(NORMALIZED)}):
-        try:
-            if load_id not in packages.ids(NORMALIZED):
-                normalize_extracted(pipeline, load_id)
-            load(pipeline, load_id, resumed=True)
-            loaded.append(load_id)
-        except FatalError as error:
-            if not setting_aside:
-                raise
-            failure = {"error": f"{type(error).__name__}: {error}"}
-            manifest = packages.read(load_id)
-            packages.move(manifest.with_(failures=(*manifest.failures, failure)), FAILED)
-            parked.append(load_id)
-    return loaded, parked
-
-
-# ---- giving up
-
-
-def abort(pipeline: Pipeline, load_ids: list[str]) -> None:
-    """Give packages up. When nothing newer was loaded, state and schemas become what they were before the oldest."""
-    packages = pipeline.workdir.packages
-    oldest = min(load_ids)
-    folder = packages.find(oldest)
-    rewinds = all(load_id < oldest or load_id in load_ids for load_id in packages.committed())
-    rewinds = rewinds and all(load_id in load_ids or load_id < oldest for load_id in packages.pending())
-    before = {path.name.removeprefix(BEFORE): path.read_text(encoding="utf-8") for path in folder.glob(BEFORE + "*")}
-    schema_names = {packages.read(load_id).schema_name for load_id in load_ids}
-    if rewinds:
-        local = pipeline.state["_local"]
-        state = states.loads(before["state.json"]) if "state.json" in before else None
-        kept = [json.loads(text) for name, text in before.items() if name.endswith(".schema.json")]
-        old = {one["name"]: Schema.from_dict(one) for one in kept}
-        for name in schema_names:
-            if name not in old:
-                pipeline.schemas.pop(name, None)
-                with suppress(FileNotFoundError):
-                    (pipeline.workdir.path / "schemas" / f"{name}.schema.json").unlink()
-        fresh = states.new_state(pipeline.pipeline_name)
-        pipeline.adopt(state or {**fresh, "_local": {**local, **fresh["_local"]}}, list(old.values()), replace=True)
-    for load_id in load_ids:
-        packages.finish(packages.read(load_id), ABORTED)
-
-
+    folder = packages.find(manifest.load_id)
+    declare(schema, QUARANTINE_TABLE)
+    write_atomic(folder / SCHEMA, schema.to_text())
+    packages.update(found.with_(failures=packages.read(manifest.load_id).failures))
+    pipeline.adopt(pipeline.state, [schema])
+    for path in {file.path for file in manifest.files} - {file.path for file in found.files}:
+        (folder / path).unlink()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dlt.errors import CannotRestorePipeline
+from dlt.errors import CannotRestorePipeline, PackageError
+from dlt.load.run import patiently
 from dlt.pipeline import state as states
 from dlt.schema.model import LOADS, STATE, VERSION
 from dlt.schema.schema import Schema
@@ -16,8 +17,12 @@ from dlt.schema.stored import ENGINE_VERSION, from_storage_text, storage_text
 if TYPE_CHECKING:
     from dlt.load.session import Session
     from dlt.package.manifest import Manifest
+    from dlt.pipeline.pipeline import Pipeline
     from dlt.schema.capabilities import Capabilities
 
+logger = logging.getLogger("dlt")
+
+LOADED_STATE = "_loaded"  # in the local part of the state: load id of the newest state that the data set has of us
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -32,7 +37,7 @@ def commit_rows(session: Session, manifest: Manifest, schema: Schema, caps: Capa
             {
                 "version": schema.version,
                 "engine_version": ENGINE_VERSION,
-                "inserted_at": now,
+                "inserted_at": manifest.created_at,  # a package that is tried again later does not bring the newest schema
                 "schema_name": schema.name,
                 "version_hash": schema.version_hash,
                 "schema": storage_text(schema.to_text(), caps.max_text),
@@ -52,14 +57,26 @@ def commit_rows(session: Session, manifest: Manifest, schema: Schema, caps: Capa
     return rows
 
 
-def stored_state(session: Session, pipeline_name: str) -> dict[str, Any] | None:
-    """The newest state of a pipeline that was committed at the destination, without what is local; None: there is none."""
-    rows = session.read(STATE, {"pipeline_name": pipeline_name}).read_all().to_pylist()
-    rows.sort(key=lambda row: (str(row.get("_dlt_load_id") or ""), int(row["version"])), reverse=True)
-    for row in rows:
-        if session.read(LOADS, {"load_id": row["_dlt_load_id"], "status": 0}).read_all().num_rows:
-            return states.from_row(row)
-    return None
+class Stored(NamedTuple):
+    """A state that is at the destination, without what is local, and the load it came with."""
+
+    load_id: str
+    state: dict[str, Any]
+
+
+def stored_state(session: Session, pipeline_name: str) -> Stored | None:
+    """The newest state of a pipeline that was committed at the destination; None: there is none."""
+    mine = {"pipeline_name": pipeline_name}
+    rows = session.read(STATE, mine, last="_dlt_load_id").read_all().to_pylist()
+    if rows and not _is_loaded(session, rows[0]["_dlt_load_id"]):  # a load that did not end, where nothing is undone
+        rows = session.read(STATE, mine).read_all().to_pylist()
+        rows.sort(key=lambda row: (str(row.get("_dlt_load_id") or ""), int(row["version"])), reverse=True)
+        rows = [row for row in rows if _is_loaded(session, row["_dlt_load_id"])]
+    return Stored(rows[0]["_dlt_load_id"], states.from_row(rows[0])) if rows else None
+
+
+def _is_loaded(session: Session, load_id: str) -> bool:
+    return bool(session.read(LOADS, {"load_id": load_id, "status": 0}).read_all().num_rows)
 
 
 def stored_schema(session: Session, name: str) -> Schema | None:
@@ -71,18 +88,101 @@ def stored_schema(session: Session, name: str) -> Schema | None:
     return Schema.from_dict(from_storage_text(newest["schema"]))
 
 
-def merged_state(local: Mapping[str, Any], remote: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The state to go on with when the one at the destination is newer than the local one; None: keep the local one."""
-    if remote is None:
-        return None
-    if remote.get("pipeline_name") != local["pipeline_name"]:
+# ---- which state to go on with
+
+
+def take_over(pipeline: Pipeline) -> None:
+    """Bring the state and schemas here in line with those of the data set.
+
+    The state here is kept when the newest one in the data set is of a load of this work directory: what is here is that
+    state or stands on it. A state of another place or another life of the pipeline wins. When this pipeline has loaded,
+    and the data set has nothing of it (it was deleted, or it is another one), the pipeline starts anew: a cursor that
+    points behind rows that are gone would leave a gap. Packages that wait and stand on a state that is left are set
+    aside.
+    """
+    if not pipeline.need_destination().caps.keeps_state:
+        return
+    last = pipeline.state["_local"].get(LOADED_STATE)
+
+    def look(_tries: int) -> tuple[Stored | None, bool, list[Schema]]:
+        with pipeline.session() as session:
+            found = stored_state(session, pipeline.pipeline_name)
+            keep = _is_ours(pipeline, found.load_id) if found else not last or _is_loaded(session, last)
+            names = pipeline.state["schema_names"] if keep or found is None else found.state["schema_names"]
+            names = [name for name in names if name not in pipeline.schemas or not keep] if keep or found else []
+            return found, keep, [schema for name in names if (schema := stored_schema(session, name)) is not None]
+
+    found, keep, schemas = patiently(look, pipeline.settings.max_load_tries)
+    if found is not None:
+        pipeline.workdir.packages.follow(found.load_id)
+    if keep:
+        if found is None and last:  # its table was dropped: the next package brings the state again
+            pipeline.state["_local"].pop("_last_extracted_hash", None)
+        if schemas:
+            pipeline.adopt(pipeline.state, schemas, replace=True)
+    elif found is not None:
+        _adopt(pipeline, found, schemas)
+    else:
+        _start_anew(pipeline)
+
+
+def _is_ours(pipeline: Pipeline, load_id: str) -> bool:
+    """Whether the newest load with a state at the destination is the newest of this work directory."""
+    last = pipeline.state["_local"].get(LOADED_STATE, "")
+    return bool(load_id == last or (load_id > last and pipeline.workdir.packages.has(load_id)))
+
+
+def check_alone(pipeline: Pipeline, session: Session, manifest: Manifest) -> None:
+    """PackageError when the data set got a state from elsewhere after the rows of this package were extracted: they
+    would be there twice, or the rows in between would be left out."""
+    restores = pipeline.settings.restore_from_destination and not pipeline.dev_mode
+    if manifest.state is None or not restores or not pipeline.need_destination().caps.keeps_state:
+        return
+    found = stored_state(session, pipeline.pipeline_name)
+    if found is None or _is_ours(pipeline, found.load_id):
+        return
+    pipeline.forget_sync()
+    raise PackageError(
+        "Another process has loaded with this pipeline, from another work directory, since these rows were extracted: "
+        "they may be there already.",
+        pipeline=pipeline.pipeline_name,
+        other_load=found.load_id,
+        dataset=pipeline.dataset_name,
+        hint="run again: the run starts from the newest state, and this package is set aside",
+    )
+
+
+def _adopt(pipeline: Pipeline, found: Stored, schemas: list[Schema]) -> None:
+    if found.state.get("pipeline_name") != pipeline.pipeline_name:
         raise CannotRestorePipeline(
             "The state at the destination is of another pipeline.",
-            pipeline=local["pipeline_name"],
-            found=remote.get("pipeline_name"),
+            pipeline=pipeline.pipeline_name,
+            found=found.state.get("pipeline_name"),
         )
-    newer = remote["_state_version"] >= local["_state_version"]
-    if not newer or remote.get("_version_hash") == local.get("_version_hash"):
-        return None
-    own = {**local["_local"], "_last_extracted_hash": remote["_version_hash"], "first_run": False}
-    return {**remote, "_local": own}
+    local, dataset = pipeline.state["_local"], pipeline.dataset_name
+    if found.state["_version_hash"] != pipeline.state.get("_version_hash"):
+        pipeline.detach("The data set holds a newer state, from another place, than the one these rows stand on.")
+    own = {"_last_extracted_hash": found.state["_version_hash"], LOADED_STATE: found.load_id, "first_run": False}
+    state = {**found.state, "dataset_name": dataset, "_local": {**local, **own}}
+    pipeline.adopt(state, schemas, replace=True)
+
+
+def _start_anew(pipeline: Pipeline) -> None:
+    logger.warning(
+        "The data set %s at %s has nothing of pipeline %s, which has loaded before: the pipeline starts anew, its "
+        "schemas and the state of its sources are forgotten.",
+        pipeline.dataset_name,
+        pipeline.need_destination().location,
+        pipeline.pipeline_name,
+    )
+    pipeline.detach("The data set that these rows were extracted for is not there any more.")
+    local = {
+        key: value
+        for key, value in pipeline.state["_local"].items()
+        if key not in ("_last_extracted_hash", LOADED_STATE)
+    }
+    fresh = states.new_state(pipeline.pipeline_name)
+    for name in pipeline.schemas:
+        pipeline.workdir.remove_schema(name)
+    pipeline.schemas.clear()
+    pipeline.adopt({**fresh, "_local": {**local, **fresh["_local"]}}, [], replace=True)

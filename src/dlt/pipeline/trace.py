@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
-import time
+import logging
+import re
 import traceback
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dlt.errors import DltError, FatalError
+from dlt.errors import DltError, FatalError, StepFailed
 from dlt.package.store import write_atomic
-from dlt.pipeline.infos import ExtractInfo, LoadInfo, NormalizeInfo, StepInfo
+from dlt.pipeline.infos import ExtractInfo, LoadInfo, LoadJobInfo, LoadPackageInfo, NormalizeInfo, StepInfo
+from dlt.pipeline.metrics import DataWriterMetrics, JobFileInfo, LoadJobMetrics
+
+if TYPE_CHECKING:
+    from dlt.pipeline.pipeline import Pipeline
+
+logger = logging.getLogger("dlt")
 
 MOST_STEPS = 100
+ENGINE = 2
+COMMON = ("pipeline", "loads_ids", "load_packages", "first_run", "started_at", "finished_at")  # of all infos
+PASSWORD = re.compile(r"(?<=://)([^\s:/@]+):[^\s@]+@")
 
 
 @dataclass
@@ -32,17 +43,26 @@ class PipelineStepTrace:
     span_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def asdict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**self.__dict__, "step_info": self.step_info.asdict() if self.step_info else None}
+        """Plain values: what all infos have is `step_info`, what only this one has is `<step>_info`."""
+        out = {**self.__dict__, "step_info": None}
+        if self.step_info is not None:
+            info = self.step_info.asdict()
+            out["step_info"] = {key: info.pop(key) for key in COMMON}
+            out[f"{self.step}_info"] = info
+        return out
 
     def asstr(self, verbosity: int = 0) -> str:
         """What the step did."""
         end = self.finished_at or self.started_at
         seconds = (end - self.started_at).total_seconds()
         if self.step_exception:
-            return f"Step {self.step} FAILED in {seconds:.2f} seconds.\n{self.step_exception}"
-        about = "\n" + self.step_info.asstr(verbosity) if self.step_info else ""
-        return f"Step {self.step} COMPLETED in {seconds:.2f} seconds.{about}"
+            return f"Step {self.step} FAILED in {seconds:.2f} seconds.\nFailed due to: {self.step_exception}"
+        lines = [f"Step {self.step} COMPLETED in {seconds:.2f} seconds."]
+        if self.step_info:
+            lines.append(self.step_info.asstr(verbosity))
+        if verbosity > 0:
+            lines.append(f"span id: {self.span_id}")
+        return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.asstr()
@@ -50,7 +70,7 @@ class PipelineStepTrace:
 
 @dataclass
 class PipelineTrace:
-    """The steps of one run. Values of secrets are never in it."""
+    """The steps of one run, or those that were called one by one. Values of secrets are never in it."""
 
     pipeline_name: str
     execution_context: dict[str, Any]
@@ -59,12 +79,7 @@ class PipelineTrace:
     finished_at: datetime | None = None
     resolved_config_values: list[dict[str, Any]] = field(default_factory=list)
     transaction_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    engine_version: int = 2
-
-    @property
-    def explicit(self) -> bool:
-        """True when the steps were called one by one: the next one goes on with this trace."""
-        return not any(step.step == "run" for step in self.steps)
+    engine_version: int = ENGINE
 
     def last_pipeline_step_trace(self, step: str) -> PipelineStepTrace | None:
         """The newest trace of a step."""
@@ -90,29 +105,122 @@ class PipelineTrace:
         return self._last_info("load")  # type: ignore[no-any-return]  # by step
 
     def asdict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**self.__dict__, "steps": [step.asdict() for step in self.steps]}
+        """Plain values; a run is its steps."""
+        return {**self.__dict__, "steps": [step.asdict() for step in self.steps if step.step != "run"]}
 
     def asstr(self, verbosity: int = 0) -> str:
         """The steps of the run, one after the other."""
         end = self.finished_at or datetime.now(UTC)
         seconds = (end - self.started_at).total_seconds()
         failed = any(step.step_exception for step in self.steps)
-        head = f"Run started at {self.started_at.isoformat()} and {'FAILED' if failed else 'COMPLETED'} in {seconds:.2f} seconds."
-        return "\n".join([head, *(step.asstr(verbosity) for step in self.steps)])
+        outcome = "FAILED" if failed else "COMPLETED"
+        begun = self.started_at.isoformat(" ")
+        lines = [f"Run started at {begun} and {outcome} in {seconds:.2f} seconds with {len(self.steps)} steps."]
+        if self.resolved_config_values and verbosity > 0:
+            lines += ["Following config and secret values were resolved:", *map(_resolved, self.resolved_config_values)]
+        return "\n\n".join(["\n".join(lines), *(step.asstr(verbosity) for step in self.steps)])
 
     def __str__(self) -> str:
         return self.asstr()
 
+    def begin(self, step: str) -> PipelineStepTrace:
+        """A new step, started now; it is put among the steps when it ends."""
+        self.finished_at = None
+        return PipelineStepTrace(step, datetime.now(UTC))
+
+    def end(self, trace: PipelineStepTrace, info: StepInfo | None, error: BaseException | None) -> None:
+        """Take a step in that has ended."""
+        trace.finished_at = self.finished_at = datetime.now(UTC)
+        trace.step_info = info
+        if error is not None:
+            trace.step_exception, trace.exception_traces = _redacted(str(error)), exception_chain(error)
+        self.steps = [*self.steps[1 - MOST_STEPS :], trace]
+
     def save(self, path: Path) -> None:
         """Write the trace as JSON."""
-        write_atomic(path, json.dumps(self.asdict(), ensure_ascii=False, default=str))
+        write_atomic(path, json.dumps(self, ensure_ascii=False, default=_written, separators=(",", ":")))
 
-    def begin(self, step: str) -> PipelineStepTrace:
-        """A new step, started now."""
-        trace = PipelineStepTrace(step, datetime.now(UTC))
-        self.steps = [*self.steps[1 - MOST_STEPS :], trace]
-        return trace
+    @classmethod
+    def read(cls, path: Path, pipeline: Pipeline) -> PipelineTrace | None:
+        """The trace that `save` wrote; None when there is none, or one that this version cannot read."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"), object_hook=_Reading(pipeline))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError) as error:
+            logger.warning("The trace in %s cannot be read: %s", path, error)
+            return None
+        return found if isinstance(found, cls) else None
+
+
+def _resolved(value: Mapping[str, Any]) -> str:
+    key = ".".join([*(value.get("sections") or ()), str(value.get("key"))])
+    shown = "<secret>" if value.get("is_secret_hint") else value.get("value")
+    return f"`{key}` = {shown} from `{value.get('provider_name')}`"
+
+
+# ---- on disk: a value of one of these classes is an object with the name of its class under KIND
+
+KIND = "\0kind"
+CLASSES: dict[str, type] = {
+    one.__name__: one
+    for one in (
+        DataWriterMetrics,
+        ExtractInfo,
+        JobFileInfo,
+        LoadInfo,
+        LoadJobInfo,
+        LoadJobMetrics,
+        LoadPackageInfo,
+        NormalizeInfo,
+        PipelineStepTrace,
+        PipelineTrace,
+    )
+}
+
+
+def _written(value: Any) -> Any:
+    name = type(value).__name__
+    if isinstance(value, datetime):
+        return {KIND: "datetime", "at": value.isoformat()}
+    if CLASSES.get(name) is not type(value):
+        return str(value)
+    out = {KIND: name, **value.__dict__}
+    if isinstance(value, StepInfo):
+        del out["pipeline"]
+    elif isinstance(value, LoadPackageInfo):
+        out["schema"] = None
+    elif isinstance(value, PipelineStepTrace) and value.step == "run":
+        out["step_info"] = None  # that of the load before it
+    return out
+
+
+class _Reading:
+    """Makes objects of the dicts that `_written` made."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.load_info: LoadInfo | None = None
+
+    def __call__(self, data: dict[str, Any]) -> Any:
+        kind = data.pop(KIND, None)
+        if kind is None:
+            return data
+        if kind == "datetime":
+            return datetime.fromisoformat(data["at"])
+        made_of = CLASSES[kind]
+        if issubclass(made_of, StepInfo):
+            data["pipeline"] = self.pipeline
+        made = made_of(**data)
+        if isinstance(made, PipelineStepTrace):
+            if isinstance(made.step_info, LoadInfo):
+                self.load_info = made.step_info
+            elif made.step == "run" and not made.step_exception:
+                made.step_info = self.load_info
+        return made
+
+
+# ---- exceptions and surroundings
 
 
 def exception_chain(error: BaseException) -> list[dict[str, Any]]:
@@ -120,31 +228,55 @@ def exception_chain(error: BaseException) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     current: BaseException | None = error
     while current is not None and len(out) < 10:
-        context: Mapping[str, Any] = current.context if isinstance(current, DltError) else {}
-        out.append(
-            {
-                "message": str(current),
-                "exception_type": f"{type(current).__module__}.{type(current).__qualname__}",
-                "stack_trace": traceback.format_tb(current.__traceback__)[-5:],
-                "is_terminal": isinstance(current, FatalError),
-                "exception_attrs": {key: str(value) for key, value in context.items()},
-            }
-        )
+        out.append(_exception(current))
         current = current.__cause__ or current.__context__
     return out
 
 
+def _exception(error: BaseException) -> dict[str, Any]:
+    context: Mapping[str, Any] = error.context if isinstance(error, DltError) else {}
+    module = type(error).__module__
+    about = {
+        "message": _redacted(str(error)),
+        "exception_type": type(error).__qualname__ if module == "builtins" else f"{module}.{type(error).__qualname__}",
+        "docstring": (type(error).__doc__ or "").strip().partition("\n")[0] or None,
+        "stack_trace": [_redacted(line) for line in traceback.format_tb(error.__traceback__)[-5:]],
+        "is_terminal": isinstance(error, FatalError),
+        "exception_attrs": _redacted(str({key: str(value) for key, value in context.items()})) if context else None,
+        "load_id": context.get("load_id"),
+        "pipeline_name": getattr(error.pipeline, "pipeline_name", None) if isinstance(error, StepFailed) else None,
+        "source_name": context.get("source"),
+        "resource_name": context.get("resource"),
+    }
+    return {key: value for key, value in about.items() if value is not None}
+
+
+def _redacted(text: str) -> str:
+    """The text without passwords in URLs."""
+    return PASSWORD.sub(r"\1:***@", text)
+
+
 def execution_context() -> dict[str, Any]:
-    """Where the run takes place: Python, platform, CPUs, whether it is CI."""
+    """Where the run takes place: Python, platform, CPUs, whether it is CI, the version of this library."""
+    return dict(_surroundings())
+
+
+@cache
+def _surroundings() -> Mapping[str, Any]:
     import os
     import platform
     import sys
+    from importlib.metadata import PackageNotFoundError, version
 
+    try:
+        own: str | None = version("dlt")
+    except PackageNotFoundError:  # run from its source
+        own = None
     return {
-        "python": sys.version.split()[0],
-        "os": {"name": platform.system(), "version": platform.release()},
-        "cpu": os.cpu_count(),
         "ci_run": bool(os.environ.get("CI")),
-        "library": {"name": "dlt"},
-        "at": time.time(),
+        "python": sys.version.split()[0],
+        "cpu": os.cpu_count(),
+        "os": {"name": platform.system(), "version": platform.release()},
+        "library": {"name": "dlt", "version": own},
+        "run_context": {"name": "dlt"},
     }

@@ -55,7 +55,8 @@ def _declared(known: Column, hint: Column | None) -> Column:
 
 
 def add_columns(schema: Schema, table: str, columns: Iterable[Column]) -> Table:
-    """Add columns that data brought, or give a type to those that had none. Returns the table as it now is."""
+    """Add columns that data brought, or give a type to those that had none; these go to the end. Returns the table as it
+    now is."""
     with schema.lock:
         known = schema.table(table)
         assert known is not None
@@ -68,6 +69,8 @@ def add_columns(schema: Schema, table: str, columns: Iterable[Column]) -> Table:
                 new.append(old.with_(**{name: getattr(column, name) for name in LEARNED}))
         if not new:
             return known
-        table_now = known.with_columns(new)
+        completed = {column.name for column in new}
+        kept = [column for name, column in known.columns.items() if name not in completed]
+        table_now = known.with_(columns={column.name: column for column in (*kept, *new)})
         schema.put(table_now)
         return table_now

@@ -16,6 +16,10 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 # names of the columns and tables that dlt adds itself
 ID, LOAD_ID, PARENT_ID, ROOT_ID, LIST_IDX = "_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id", "_dlt_list_idx"
+# columns that are only in files of a load that is merged, under names that no key becomes: the number of the root row; and
+# for scd2 the id by which dlt 1.x knows a row, where that is another one
+ROW, WAS = "_dlt#row", "_dlt#was"
+PASSING = (ROW, WAS)
 LOADS, VERSION, STATE, QUARANTINE = "_dlt_loads", "_dlt_version", "_dlt_pipeline_state", "_dlt_quarantine"
 
 
@@ -75,7 +79,7 @@ class Column:
             raise SchemaError(f"Unknown data type {kind!r}.", column=name, hint="use one of " + ", ".join(DATA_TYPES))
         extra = {key: given.pop(key) for key in list(given) if key not in COLUMN_FIELDS}
         if wrong := [key for key in extra if not key.startswith("x-")]:
-            raise SchemaError(f"Unknown column hint {wrong[0]!r}.", column=name, hint="free hints start with x-")
+            raise SchemaError(f"Unknown column hint {wrong[0]!r}.", column=name, hint=_known(wrong[0], COLUMN_FIELDS))
         return cls(**given, extra=extra or NOTHING)
 
 
@@ -145,7 +149,7 @@ class Table:
             raise SchemaError("A table needs a name.", table=dict(data))
         extra = {key: given.pop(key) for key in list(given) if key not in TABLE_FIELDS and key != "name"}
         if wrong := [key for key in extra if not key.startswith("x-")]:
-            raise SchemaError(f"Unknown table hint {wrong[0]!r}.", table=name, hint="free hints start with x-")
+            raise SchemaError(f"Unknown table hint {wrong[0]!r}.", table=name, hint=_known(wrong[0], TABLE_FIELDS))
         columns = given.pop("columns", {})
         pairs = columns.items() if isinstance(columns, Mapping) else ((None, column) for column in columns)
         made = [column if isinstance(column, Column) else Column.from_dict(column, key) for key, column in pairs]
@@ -155,3 +159,11 @@ class Table:
 
 
 TABLE_FIELDS = tuple(f.name for f in fields(Table) if f.name not in ("name", "extra"))
+
+
+def _known(wrong: str, names: Iterable[str]) -> str:
+    """What to do about a hint that is not known."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(wrong, names, 1)
+    return f"did you mean {near[0]}?" if near else "free hints start with x-"

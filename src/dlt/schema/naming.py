@@ -266,13 +266,23 @@ Path = tuple[str, ...]
 
 
 def path_text(path: Path) -> str:
-    """A path of keys as one text, different for different paths: a key alone is itself, keys are joined by dots."""
+    """A path of keys as one text, different for different paths: a key alone is itself, keys are joined by dots. Half
+    characters, which no file takes, are written as `\\ud800`."""
     if len(path) == 1 and "." not in path[0] and "\\" not in path[0]:
-        return path[0]
-    return ".".join(key.replace("\\", "\\\\").replace(".", "\\.") for key in path)
+        text = path[0]
+    else:
+        text = ".".join(key.replace("\\", "\\\\").replace(".", "\\.") for key in path)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-VARIANT = "\\v"  # ends the text of no path: there a backslash is followed by a dot or by another one
+def text_path(text: str) -> Path:
+    """The path of `path_text`."""
+    if "." not in text and "\\" not in text:
+        return (text,)
+    return tuple(re.sub(r"\\([.\\])", r"\1", part) for part in re.findall(r"(?:[^.\\]|\\.)+", text))
+
+
+VARIANT = "\\v"  # ends the text of no path: there a backslash is followed by a dot, a `u` or another one
 
 
 def _variant_text(name: str) -> str:
@@ -298,6 +308,7 @@ class NameMap:
         "_snapshot",
         "_suffixed",
         "_variants",
+        "_wants",
         "_whole_keys",
         "collisions",
     )
@@ -317,6 +328,7 @@ class NameMap:
         self._names: dict[Path, str] = {}
         self._variants: dict[tuple[Path, str], str] = {}
         self._suffixed: dict[Path, str] = {}
+        self._wants: dict[Path, str] = {}  # what `_wanted` found; what has a suffix changes it
         self._snapshot: dict[str, str | None] | None = None
         self._record = {**dict.fromkeys(name for name, owner in taken.items() if owner is None), **recorded}
         self._owned: dict[str, tuple[str, str | None]] = {}  # by folded name: the name, the text of its path
@@ -346,7 +358,7 @@ class NameMap:
         for name in schema.names:
             table = schema.table(name)
             noted = (table and table.extra.get("x-normalizer")) or NOTHING
-            taken[name] = noted.get("source")
+            taken[name] = noted.get("source") or (_usual(schema.naming, name) if "names" in noted else None)
         taken.update((name, name) for name in SYSTEM_TABLES)
         recorded = {text: name for name, text in taken.items() if text is not None}
         return cls(schema.naming, taken, recorded, fold=fold, of_tables=True, whole_keys=schema.whole_keys)
@@ -359,8 +371,19 @@ class NameMap:
             name = self._claimed(path_text(path), wanted, _usual(self._naming, wanted))
             if name != wanted:
                 self._suffixed[path] = name
+                self._wants.clear()
             self._names[path] = name
         return name
+
+    def known(self, path: Path) -> str | None:
+        """The name that a path has, or would take over from nobody; None: it has none yet. Claims nothing."""
+        if (name := self._names.get(path)) is not None:
+            return name
+        text = path_text(path)
+        if (recorded := self._record.get(text)) is not None:
+            return recorded
+        name, owner = self._owned.get(self._folded(self._wanted(path)), (None, None))
+        return name if owner in (None, text) else None
 
     def variant(self, path: Path, kind: str) -> str:
         """The name of the column for values of a path that have another type than the path's own column."""
@@ -399,17 +422,22 @@ class NameMap:
 
     def _wanted(self, path: Path) -> str:
         """The name by the naming convention alone, under the name of the nearest path above that has a suffix."""
+        if (known := self._wants.get(path)) is not None:
+            return known
+        whole = path
         parts: list[str] = []
         if self._suffixed:
             near = next((path[:end] for end in range(len(path) - 1, 0, -1) if path[:end] in self._suffixed), None)
             if near is not None:
                 parts, path = [self._suffixed[near]], path[len(near) :]
         if self._of_tables and not parts:
-            parts, path = [self._naming.normalize_tables_path(path[0])], path[1:]
+            parts, path = [self._naming.normalize_tables_path(_whole(path[0]))], path[1:]
         parts += [self._part(key) for key in path]
-        return parts[0] if len(parts) == 1 else self._naming.shorten_fragments(*parts)
+        name = self._wants[whole] = parts[0] if len(parts) == 1 else self._naming.shorten_fragments(*parts)
+        return name
 
     def _part(self, key: str) -> str:
+        key = _whole(key)
         if self._whole_keys:
             return self._naming.normalize_identifier(key.strip() or EMPTY)
         return self._naming.normalize_path(key)
@@ -440,6 +468,11 @@ class NameMap:
             if self._owned.get(self._folded(name), (name, text))[1] in (text, None):
                 return name
         raise AssertionError
+
+
+def _whole(key: str) -> str:
+    """The key with question marks in the place of half characters."""
+    return key if key.isascii() else key.encode("utf-8", "replace").decode()
 
 
 def _usual(naming: NamingConvention, name: str) -> str:

@@ -59,6 +59,7 @@ class Schema:
         self._description: str | None = None
         self._tables: dict[str, Table] = {VERSION: VERSION_TABLE, LOADS: LOADS_TABLE}
         self._cache: dict[str, form.TableTexts] = {}
+        self._read: dict[str, tuple[Table, PublicTable]] = {}  # tables as they were read, defaults written out or not
         self._settings = new_settings()
         self._normalizers = complete(normalizers or {})
         self._stored_version: int | None = None
@@ -75,10 +76,12 @@ class Schema:
         return self._tables.get(name)
 
     def put(self, table: Table) -> None:
-        """Add a table or put it in the place of the one of the same name."""
+        """Add a table or put it in the place of the one of the same name; one that is the same in all stays."""
         with self.lock:
-            self._tables[table.name] = table
-            self._hash = None
+            known = self._tables.get(table.name)
+            if known != table or tuple(known.columns) != tuple(table.columns):
+                self._tables[table.name] = table
+                self._hash = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -222,11 +225,11 @@ class Schema:
     @property
     def tables(self) -> dict[str, PublicTable]:
         """All tables as dicts; a copy."""
-        return {name: form.table_dict(table) for name, table in self._tables.items()}
+        return {name: self._public(table) for name, table in self._tables.items()}
 
     def get_table(self, table_name: str) -> PublicTable:
         """A table as a dict; SchemaError when there is none."""
-        return form.table_dict(self._known(table_name))
+        return self._public(self._known(table_name))
 
     def get_table_columns(self, table_name: str, include_incomplete: bool = False) -> PublicColumns:
         """The columns of a table that have a type, or all of them."""
@@ -250,7 +253,7 @@ class Schema:
 
     def data_tables(self, seen_data_only: bool = False, include_incomplete: bool = False) -> list[PublicTable]:
         """The user's tables that have a complete column, or all of them."""
-        return [form.table_dict(table) for table in self._data_tables(seen_data_only, include_incomplete)]
+        return [self._public(table) for table in self._data_tables(seen_data_only, include_incomplete)]
 
     def data_table_names(self, seen_data_only: bool = False, include_incomplete: bool = False) -> list[str]:
         """Their names."""
@@ -258,7 +261,7 @@ class Schema:
 
     def dlt_tables(self) -> list[PublicTable]:
         """The tables that dlt keeps for itself."""
-        return [form.table_dict(table) for table in self._tables.values() if table.is_dlt]
+        return [self._public(table) for table in self._tables.values() if table.is_dlt]
 
     def dlt_table_names(self) -> list[str]:
         """Their names."""
@@ -297,7 +300,7 @@ class Schema:
     def drop_tables(self, table_names: Sequence[str]) -> list[PublicTable]:
         """Remove tables and return them. SchemaError when one is not known or has nested tables that would stay."""
         with self.lock:
-            dropped = [form.table_dict(self._known(name)) for name in table_names]
+            dropped = [self._public(self._known(name)) for name in table_names]
             going = set(table_names)
             orphans = [name for name, table in self._tables.items() if table.parent in going and name not in going]
             if orphans:
@@ -382,7 +385,7 @@ class Schema:
             other._settings, other._normalizers = copy.deepcopy((self._settings, self._normalizers))
         if remove_processing_hints:
             stored = form.without_processing_hints(other._content())
-            other._tables = {name: Table.from_dict(table) for name, table in stored["tables"].items()}
+            other._take(stored["tables"])
         if with_name is not None:
             other._name = with_name
             other._stored_version = other._stored_hash = other.imported_version_hash = None
@@ -396,7 +399,7 @@ class Schema:
         """Add the tables and columns of another schema and take its settings over."""
         for name, table in schema._tables.items():
             if name not in self._tables or not table.is_dlt:
-                self.update_table(form.table_dict(table), normalize_identifiers=False)
+                self.update_table(schema._public(table), normalize_identifiers=False)
         self._set(schema.settings)
 
     def unify_schemas(self, schemas: Sequence[Schema], check_naming_convention: bool = False) -> Schema:
@@ -411,17 +414,16 @@ class Schema:
         return unified
 
     def replace_schema_content(self, schema: Schema, link_to_replaced_schema: bool = False) -> None:
-        """Become a copy of another schema; with a link, this schema's hash is kept as a previous one."""
+        """Become a copy of another schema. With a link it is the next version of this one: the version counts on, and
+        the hash becomes a previous one."""
         with self.lock:
-            mine = [self.version_hash, *self.previous_hashes]
-            version = self.version
-            other = schema.clone()
-            self.__setstate__(other.__getstate__())
+            own: tuple[int | None, str | None, list[str]]
+            own = (self.version, self.version_hash, self.previous_hashes)
+            if self.is_new:
+                own = (None, None, [self.version_hash])
+            self.__setstate__(schema.clone().__getstate__())
             if link_to_replaced_schema:
-                own = [digest for digest in dict.fromkeys([*mine, *self._previous]) if digest != self.version_hash]
-                self._previous = own[:10]
-                self._stored_version = version + 1 if self._stored_version is not None else None
-                self._stored_hash = self.version_hash if self._stored_version is not None else None
+                self._stored_version, self._stored_hash, self._previous = own
 
     def to_dict(
         self, remove_defaults: bool = False, remove_processing_hints: bool = False, bump_version: bool = True
@@ -546,15 +548,14 @@ class Schema:
 
     def __getstate__(self) -> dict[str, Any]:
         with self.lock:
-            left_out = ("lock", "_naming", "_lookup", "_cache")
+            left_out = ("lock", "_naming", "_lookup", "_cache", "_read")
             state = {key: value for key, value in vars(self).items() if key not in left_out}
             return copy.deepcopy({**state, "_tables": self.tables})
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state)
-        self._tables = {name: Table.from_dict(table) for name, table in state["_tables"].items()}
+        self._take(state["_tables"])
         self.lock = vars(self).get("lock") or RLock()
-        self._cache = {}
         self._touch()
 
     def _touch(self) -> None:
@@ -585,13 +586,13 @@ class Schema:
         for name, table in self._tables.items():
             known = cache.get(name)
             if known is None or known.table is not table:
-                cache[name] = form.TableTexts.of(table)
+                cache[name] = form.TableTexts.of(table, self._stored_form(table))
         return {name: cache[name] for name in self._tables}
 
     def _load(self, stored: form.Stored) -> None:
         self._description = stored.get("description")
         self._settings = stored["settings"]
-        self._tables = {name: Table.from_dict(table, name) for name, table in stored["tables"].items()}
+        self._take(stored["tables"])
         self._tables.setdefault(VERSION, VERSION_TABLE)
         self._tables.setdefault(LOADS, LOADS_TABLE)
         for table in self._tables.values():
@@ -601,6 +602,21 @@ class Schema:
         self._previous = list(stored.get("previous_hashes") or ())
         self.imported_version_hash = stored.get("imported_version_hash")
         self._touch()
+
+    def _take(self, tables: Mapping[str, PublicTable]) -> None:
+        """Have these tables and no others; as long as one is not changed its stored form, and so the hash, stays."""
+        self._tables = {name: Table.from_dict(table, name) for name, table in tables.items()}
+        self._read = {name: (table, tables[name]) for name, table in self._tables.items()}
+        self._cache = {}
+
+    def _stored_form(self, table: Table) -> PublicTable:
+        """The stored form of a table, not to be changed."""
+        known, content = self._read.get(table.name, (None, {}))
+        return content if known is table else form.table_dict(table)
+
+    def _public(self, table: Table) -> PublicTable:
+        """The stored form of a table; a copy."""
+        return copy.deepcopy(self._stored_form(table))
 
     def _known(self, name: str) -> Table:
         table = self._tables.get(name)

@@ -26,7 +26,8 @@ OLDEST_ENGINE = 5
 VERSION_KEYS = ("version", "version_hash", "previous_hashes", "imported_version_hash")
 PROCESSING_HINTS = ("x-normalizer", "x-loader", "x-extractor")
 KEYS = {*VERSION_KEYS, "engine_version", "name", "description", "settings", "tables", "normalizers"}
-FORMATS = ("json", "yaml")
+EDITABLE = ("yaml", "json")  # formats of schema files that can be read
+FORMATS = (*EDITABLE, "dbml")
 
 
 # ---- dicts
@@ -63,8 +64,8 @@ class TableTexts(NamedTuple):
     names: str
 
     @classmethod
-    def of(cls, table: Table) -> TableTexts:
-        content = table_dict(table)
+    def of(cls, table: Table, content: Mapping[str, Any]) -> TableTexts:
+        """The texts of a table whose stored form is `content`."""
         return cls(table, compact(content), compact(content, sort=True), "".join((table.name, *table.columns)))
 
 
@@ -91,18 +92,17 @@ def content_hash(content: Mapping[str, Any], tables: Mapping[str, str], names: M
 
 
 def without_defaults(stored: Mapping[str, Any]) -> Stored:
-    """The stored schema without what is understood: names within tables and columns, `nullable: true`."""
+    """The stored schema without what is understood: the names inside tables and columns."""
+
+    def slim(named: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in named.items() if key != "name"}
+
     out = dict(stored)
-    out["tables"] = {}
-    for name, table in stored["tables"].items():
-        slim = {key: value for key, value in table.items() if key != "name"}
-        slim["columns"] = {key: _without_column_defaults(column) for key, column in table["columns"].items()}
-        out["tables"][name] = slim
+    out["tables"] = {
+        name: {**slim(table), "columns": {key: slim(column) for key, column in table["columns"].items()}}
+        for name, table in stored["tables"].items()
+    }
     return out
-
-
-def _without_column_defaults(column: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in column.items() if key != "name" and (key, value) != ("nullable", True)}
 
 
 def without_processing_hints(stored: Mapping[str, Any]) -> Stored:
@@ -142,8 +142,6 @@ def upgraded(stored: Mapping[str, Any]) -> Stored:
         table.setdefault("name", name)
         for key, column in table["columns"].items():
             column.setdefault("name", key)
-            if column.get("data_type"):
-                column.setdefault("nullable", True)
         if not table.get("parent"):
             table["write_disposition"] = table.get("write_disposition") or "append"
             table["resource"] = table.get("resource") or name
@@ -208,15 +206,22 @@ def _yaml() -> Any:
     try:
         import yaml
     except ImportError:
-        raise missing("YAML schema files", "yaml", "pyyaml") from None
+        raise missing("A schema file in YAML", "yaml", "pyyaml") from None
     return yaml
 
 
-def file_name(name: str, format: str = "json") -> str:  # noqa: A002 - the field's word
-    """`<name>.schema.json` or `.yaml`; SchemaError for any other format."""
-    if format not in FORMATS:
-        raise SchemaError(f"A schema cannot be written as {format!r}.", hint="use one of " + ", ".join(FORMATS))
-    return f"{name}.schema.{format}"
+def check_format(kind: str) -> str:
+    """The format of schema files, if it can be written; SchemaError or MissingExtra otherwise."""
+    if kind not in FORMATS:
+        raise SchemaError(f"A schema cannot be written as {kind!r}.", hint="use one of " + ", ".join(FORMATS))
+    if kind == "yaml":
+        _yaml()
+    return kind
+
+
+def file_name(name: str, kind: str = "json") -> str:
+    """`<name>.schema.json`, `.yaml` or `.dbml`."""
+    return f"{name}.schema.{check_format(kind)}"
 
 
 def export_schema(
@@ -230,8 +235,11 @@ def export_schema(
     """Write a schema for people and version control. Returns the path of the file; a file that has the same text is
     left alone."""
     path = Path(folder) / file_name(schema.name, format)
-    stored = schema.to_dict(remove_defaults=remove_defaults, remove_processing_hints=remove_processing_hints)
-    text = to_yaml(stored) if format == "yaml" else to_json(stored)
+    if format == "dbml":
+        text = schema.to_dbml()
+    else:
+        stored = schema.to_dict(remove_defaults=remove_defaults, remove_processing_hints=remove_processing_hints)
+        text = to_yaml(stored) if format == "yaml" else to_json(stored)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -246,7 +254,7 @@ def import_schema(schema_name: str, folder: str | Path) -> Stored | None:
     that of the content, whatever the file says."""
     readers: dict[str, Callable[[str], Any]] = {"json": json.loads, "yaml": lambda text: _yaml().safe_load(text)}
     for kind, read in readers.items():
-        path = Path(folder) / file_name(schema_name, kind)
+        path = Path(folder) / f"{schema_name}.schema.{kind}"
         if path.exists():
             try:
                 stored = upgraded(read(path.read_text(encoding="utf-8")))

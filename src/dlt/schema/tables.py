@@ -59,6 +59,7 @@ STATE_TABLE = Table(
         "_dlt_load_id": Column("_dlt_load_id", "text", precision=64, nullable=False),
         "_dlt_id": Column("_dlt_id", "text", nullable=False, unique=True, row_key=True),
     },
+    resource=STATE,
     write_disposition="append",
     file_format="preferred",
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from dlt.schema.capabilities import Capabilities
-from dlt.schema.model import Column, Table
-from dlt.sql.dialect import Dialect
+if TYPE_CHECKING:
+    from dlt.schema.capabilities import Capabilities
+    from dlt.schema.model import Column, Table
+    from dlt.sql.dialect import Dialect
 
 
 def column_sql(column: Column, dialect: Dialect, caps: Capabilities, *, unique: bool = False) -> str:
@@ -25,7 +27,6 @@ def create_sql(table: Table, target: str, dialect: Dialect, caps: Capabilities, 
 def scratch_sql(table: Table, name: str, dialect: Dialect, caps: Capabilities) -> str:
     """A temporary table with the columns of a table, all of them nullable: a row that deletes has only its key."""
     columns = [column_sql(column.with_(nullable=True), dialect, caps) for column in table.columns.values()]
-    columns += [dialect.arrival_column] if dialect.arrival_column else []
     return dialect.scratch.format(table=name, columns=", ".join(columns))
 
 
@@ -40,3 +41,8 @@ def retype_sql(columns: Iterable[Column], target: str, dialect: Dialect, caps: C
         dialect.alter_type.format(table=target, column=dialect.quoted(column.name), type=dialect.type_of(column, caps))
         for column in columns
     ]
+
+
+def relax_sql(columns: Iterable[Column], target: str, dialect: Dialect) -> list[str]:
+    """Let columns be null."""
+    return [dialect.drop_not_null.format(table=target, column=dialect.quoted(column.name)) for column in columns]

@@ -7,11 +7,13 @@ import decimal
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlt.errors import SchemaError
-from dlt.schema.capabilities import Capabilities
 from dlt.schema.model import Column
+
+if TYPE_CHECKING:
+    from dlt.schema.capabilities import Capabilities
 
 SQL_TYPE = re.compile(r"([A-Za-z_ ]+?)\s*(?:\((\d+)(?:\s*,\s*(\d+))?\))?((?: WITH(?:OUT)? TIME ZONE)?)")
 
@@ -22,8 +24,8 @@ class Dialect:
 
     types: SQL type of a data type, without bounds. integers and naive_timestamps: SQL type up to so many bits or
     fractional digits; empty where `types` says it all. found: what a SQL type in the catalogue stands for.
-    arrival: an expression that grows with each row put into a scratch table; where there is none, `arrival_column` is
-    the definition of a column of that name. The others are templates of statements.
+    columns: a query for table, column, type and whether it may be null (true, 1 or YES) of tables, whose names are given
+    in lower case; the columns of a table come in order. The others are templates of statements.
     """
 
     name: str
@@ -37,17 +39,17 @@ class Dialect:
     escapes: tuple[tuple[str, str], ...] = ()  # characters of a text literal that need more than a doubled '
     blob: str = "X'{hex}'"
     same: str = "{a} IS NOT DISTINCT FROM {b}"
-    arrival: str = '"_dlt_arrival"'
-    arrival_column: str = ""
     scratch_schema: str = ""  # where temporary tables are
     scratch: str = "CREATE TEMPORARY TABLE {table} ({columns})"
     scratch_select: str = "CREATE TEMPORARY TABLE {table} AS {query}"
     create_dataset: str = "CREATE SCHEMA IF NOT EXISTS {dataset}"
     add_column: str = "ALTER TABLE {table} ADD COLUMN {column}"
     alter_type: str = "ALTER TABLE {table} ALTER COLUMN {column} SET DATA TYPE {type} USING CAST(NULL AS {type})"
+    drop_not_null: str = "ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"
     columns: str = (
         "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
-        " WHERE table_schema = {dataset} AND table_name IN ({tables}) ORDER BY table_name, ordinal_position"
+        " WHERE lower(table_schema) = lower({dataset}) AND lower(table_name) IN ({tables})"
+        " ORDER BY table_name, ordinal_position"
     )
 
     def quoted(self, *names: str) -> str:
@@ -143,7 +145,7 @@ DUCKDB = Dialect(
         "INTEGER": {"data_type": "bigint", "precision": 32},
         "HUGEINT": {"data_type": "bigint", "precision": 128},
         "DOUBLE": {"data_type": "double"},
-        "FLOAT": {"data_type": "double"},
+        "FLOAT": {"data_type": "double", "precision": 24},
         "BOOLEAN": {"data_type": "bool"},
         "TIMESTAMP WITH TIME ZONE": {"data_type": "timestamp"},
         "TIMESTAMP_S": {"data_type": "timestamp", "timezone": False, "precision": 0},
@@ -157,11 +159,10 @@ DUCKDB = Dialect(
         "DECIMAL": {"data_type": "decimal"},
     },
     blob="'{hex}'::BLOB",
-    arrival="rowid",
     scratch_schema="temp",
-    columns=(
-        "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
-        " WHERE table_catalog = current_database() AND lower(table_schema) = lower({dataset})"
-        " AND lower(table_name) IN ({tables}) ORDER BY table_name, ordinal_position"
+    columns=(  # half the time of information_schema
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns()"
+        " WHERE database_name = current_database() AND lower(schema_name) = lower({dataset})"
+        " AND lower(table_name) IN ({tables}) ORDER BY table_name, column_index"
     ),
 )

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from dlt.config.settings import setting
-from dlt.errors import DestinationRefused, DltError, LedgerError, RetryableError
-from dlt.package.manifest import ShardFile
+from dlt.errors import ConfigError, DestinationRefused, DltError, LedgerError, RetryableError
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from dlt.package.manifest import ShardFile
 
 ROW_BYTES = (
     32 << 20
 )  # the longest row of a JSON file, 8 times that of a CSV file: DuckDB's buffers are a multiple of it
 GZIP = b"\x1f\x8b"  # how a compressed file begins
 FORMATS = ("arrow", "parquet", "jsonl", "csv", "insert_values")
-
-
-class Copied(NamedTuple):
-    """What went into a table: rows, and an order-free checksum over their values (None: the driver has none)."""
-
-    rows: int
-    checksum: int | None = None
 
 
 class Driver(Protocol):
@@ -37,13 +32,22 @@ class Driver(Protocol):
         """Run one statement; returns the rows it changed."""
         ...
 
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a small SELECT as Python values."""
+        ...
+
     def query(self, sql: str) -> pa.RecordBatchReader:
         """The rows of a SELECT."""
         ...
 
-    def copy(self, target: str, types: Mapping[str, str], files: Sequence[ShardFile], folder: Path) -> Copied:
-        """Put the rows of files into a table. `types`: SQL types of its columns; a column no file has stays null.
-        What went in is compared with the files as far as the database can: LedgerError."""
+    def copy(
+        self, target: str, types: Mapping[str, str], other: AbstractSet[str], files: Sequence[ShardFile], folder: Path
+    ) -> int:
+        """Put the rows of files into a table; returns how many. A column that no file has stays null.
+
+        types: SQL types of the columns by the schema; other: those whose type in the table is another one. That no row
+        is lost and no value of these columns changes is checked: LedgerError.
+        """
         ...
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -56,83 +60,93 @@ class Driver(Protocol):
 
 
 class DuckDBDriver:
-    """A DuckDB connection, which it closes in the end."""
+    """A DuckDB connection, which it closes in the end.
+
+    A copy is checked by the number of rows that DuckDB took. Where the types in the table are those of the file, no value
+    can change on the way; where they are not, a checksum over the values of both is compared.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
 
     def execute(self, sql: str) -> int:
-        rows = self._run(sql)
+        rows = self.rows(sql)
         return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
 
-    def query(self, sql: str) -> pa.RecordBatchReader:
-        with translated(sql):
-            return self.connection.sql(sql).to_arrow_table().to_reader()
-
-    def copy(self, target: str, types: Mapping[str, str], files: Sequence[ShardFile], folder: Path) -> Copied:
-        last = self._run(f"SELECT coalesce(max(rowid), -1) FROM {target}")[0][0]
-        checksum = 0
-        for file in files:
-            if file.rows:
-                with translated(f"reading {file.path}", file.table):
-                    last, part = self._insert(target, types, file, folder / file.path, last)
-                checksum += part
-        return Copied(sum(file.rows for file in files), checksum % 2**63)
-
-    def _insert(self, target: str, types: Mapping[str, str], file: ShardFile, path: Path, last: int) -> tuple[int, int]:
-        """Insert a file and compare what is new in the table with it; returns the last rowid and the checksum."""
-        sums: list[Any] = []
-        names = list(file.columns)
-        if file.format == "insert_values":
-            self._insert_statements(target, path)
-        else:
-            source = _source(file, path, types)
-            names = list(source.values)
-            values = ", ".join(source.values.values())
-            self._run(
-                f"INSERT INTO {target} ({', '.join(map(_quoted, names))}) SELECT {values} FROM {source.sql}",
-                source.data,
-            )
-            expected = _checksum((value, types[name]) for name, value in source.values.items())
-            sums += self._run(f"SELECT {expected} FROM {source.sql}", source.data)[0]
-        found = _checksum((_quoted(name), types[name]) for name in names)
-        taken, newest, after = self._run(f"SELECT count(*), max(rowid), {found} FROM {target} WHERE rowid > {last}")[0]
-        if taken != file.rows or {*sums, after} != {after}:
-            raise LedgerError(
-                "DuckDB does not hold the rows that it was given; nothing was committed.",
-                table=file.table,
-                file=file.path,
-                rows_in_file=file.rows,
-                rows_in_table=taken,
-                checksums=" / ".join(map(str, (*sums, after))),
-            )
-        return newest, int(after)
-
-    def _insert_statements(self, target: str, path: Path) -> None:
-        data = path.read_bytes()
-        if data.startswith(GZIP):
-            data = zlib.decompress(data, 31)
-        self._run(data.decode().replace("{}", target, 1))
-
-    def _run(self, sql: str, _dlt_file: pa.Table | None = None) -> list[Any]:
+    def rows(self, sql: str, _dlt_file: pa.Table | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement: a result that is not read to its end blocks the connection.
 
         DuckDB finds `_dlt_file` by its name. A registered table would be kept, with its file, until the transaction ends.
         """
         with translated(sql):
-            rows: list[Any] = self.connection.execute(sql).fetchall()
+            rows: list[tuple[Any, ...]] = self.connection.execute(sql).fetchall()
         return rows
+
+    def query(self, sql: str) -> pa.RecordBatchReader:
+        with translated(sql):
+            return self.connection.sql(sql).to_arrow_table().to_reader()
+
+    def copy(
+        self, target: str, types: Mapping[str, str], other: AbstractSet[str], files: Sequence[ShardFile], folder: Path
+    ) -> int:
+        files = [file for file in files if file.rows]
+        for file in files:
+            if unknown := [name for name in file.columns if name not in types]:
+                raise LedgerError(
+                    "A file has a column that its table does not have.", table=file.table, column=unknown[0]
+                )
+        for group in _groups(files, folder):
+            with translated("reading " + ", ".join(file.path for file in group[:3]), group[0].table):
+                self._insert(target, types, other, group, folder)
+        return sum(file.rows for file in files)
+
+    def _insert(
+        self, target: str, types: Mapping[str, str], other: AbstractSet[str], files: Sequence[ShardFile], folder: Path
+    ) -> None:
+        """Insert files of the same form with one statement."""
+        first, expected, sums = files[0], sum(file.rows for file in files), set[Any]()
+        changing = [name for name in first.columns if name in other]
+        last = self.rows(f"SELECT coalesce(max(rowid), -1) FROM {target}")[0][0] if changing else -1
+        if first.format == "insert_values":
+            taken = self._insert_statements(target, folder / first.path)
+        else:
+            source = _source(files, folder, types)
+            names, values = ", ".join(map(_quoted, source.values)), ", ".join(source.values.values())
+            statement = f"INSERT INTO {target} ({names}) SELECT {values} FROM {source.sql}"
+            taken = self.rows(statement, source.data)[0][0]
+            if changing:
+                given = _checksum((source.values[name], types[name]) for name in changing)
+                sums.add(self.rows(f"SELECT {given} FROM {source.sql}", source.data)[0][0])
+        if changing:
+            found = _checksum((_quoted(name), types[name]) for name in changing)
+            sums.add(self.rows(f"SELECT {found} FROM {target} WHERE rowid > {last}")[0][0])
+        if taken != expected or len(sums) > 1:
+            raise LedgerError(
+                "DuckDB does not hold the rows that it was given; nothing was committed.",
+                table=first.table,
+                columns=", ".join(changing) or None,
+                file=", ".join(file.path for file in files),
+                rows_in_file=expected,
+                rows_in_table=taken,
+                checksums=" / ".join(map(str, sums)) or None,
+            )
+
+    def _insert_statements(self, target: str, path: Path) -> int:
+        data = path.read_bytes()
+        if data.startswith(GZIP):
+            data = zlib.decompress(data, 31)
+        return self.execute(data.decode().replace("{}", target, 1))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._run("BEGIN TRANSACTION")
+        self.rows("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
             with translated("ROLLBACK"):
                 self.connection.rollback()
             raise
-        self._run("COMMIT")
+        self.rows("COMMIT")
 
     def close(self) -> None:
         self.connection.close()
@@ -146,22 +160,39 @@ class _Source(NamedTuple):
     data: pa.Table | None = None
 
 
-def _source(file: ShardFile, path: Path, types: Mapping[str, str]) -> _Source:
-    if unknown := [name for name in file.columns if name not in types]:
-        raise LedgerError("A file has a column that its table does not have.", table=file.table, column=unknown[0])
+def _groups(files: Sequence[ShardFile], folder: Path) -> list[list[ShardFile]]:
+    """The files that one statement can read together: of one format, with the same columns, packed alike."""
+    if len(files) < 2:
+        return [list(files)] if files else []
+    groups: dict[Any, list[ShardFile]] = {}
+    for file in files:
+        groups.setdefault((file.format, file.columns, _form(file, folder / file.path)), []).append(file)
+    return list(groups.values())
+
+
+def _form(file: ShardFile, path: Path) -> Any:
+    if file.format == "insert_values" or not file.columns:
+        return path
+    if file.format == "arrow":
+        import pyarrow as pa
+
+        return tuple(pa.ipc.open_file(pa.memory_map(str(path))).schema.types)
+    return file.format in ("jsonl", "csv") and _is_gzip(path)
+
+
+def _source(files: Sequence[ShardFile], folder: Path, types: Mapping[str, str]) -> _Source:
+    file, paths = files[0], [folder / file.path for file in files]
     if not file.columns:
         return _Source(f"range({file.rows})", {next(iter(types)): "NULL"})
     plain = {name: _quoted(name) for name in file.columns}
     match file.format:
         case "arrow":
-            import pyarrow as pa
-
-            return _Source("_dlt_file", plain, pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+            return _Source("_dlt_file", plain, _arrow_table(paths))
         case "parquet":
-            return _Source(f"read_parquet({_text(str(path))})", plain)
+            return _Source(f"read_parquet({_texts(paths)})", plain)
         case "jsonl":
             kinds = {name: types[name] if types[name] in _JSON_TYPES else "VARCHAR" for name in file.columns}
-            read = _reader("read_json", path, kinds, format="'newline_delimited'", maximum_object_size=ROW_BYTES)
+            read = _reader("read_json", paths, kinds, format="'newline_delimited'", maximum_object_size=ROW_BYTES)
             return _Source(
                 read,
                 {name: f"from_base64({value})" if types[name] == "BLOB" else value for name, value in plain.items()},
@@ -171,7 +202,7 @@ def _source(file: ShardFile, path: Path, types: Mapping[str, str]) -> _Source:
             delimiter = setting("normalize.data_writer.delimiter", "data_writer.delimiter", default=",")
             read = _reader(
                 "read_csv",
-                path,
+                paths,
                 dict.fromkeys(file.columns, "VARCHAR"),
                 auto_detect="false",
                 strict_mode="true",
@@ -187,12 +218,23 @@ def _source(file: ShardFile, path: Path, types: Mapping[str, str]) -> _Source:
     raise DestinationRefused(f"DuckDB does not take {file.format} files.", table=file.table, hint=", ".join(FORMATS))
 
 
-def _reader(function: str, path: Path, kinds: Mapping[str, str], **options: Any) -> str:
+def _arrow_table(paths: Sequence[Path]) -> pa.Table:
+    """Files of the same types as one table, not read into memory."""
+    import pyarrow as pa
+
+    return pa.concat_tables([pa.ipc.open_file(pa.memory_map(str(path))).read_all() for path in paths])
+
+
+def _reader(function: str, paths: Sequence[Path], kinds: Mapping[str, str], **options: Any) -> str:
     """A call of one of DuckDB's readers. Files may be compressed whatever their name says."""
-    with path.open("rb") as file:
-        options["compression"] = "'gzip'" if file.read(2) == GZIP else "'none'"
+    options["compression"] = "'gzip'" if _is_gzip(paths[0]) else "'none'"
     columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in kinds.items())
-    return f"{function}({_text(str(path))}, columns={{{columns}}}, {', '.join(f'{k}={v}' for k, v in options.items())})"
+    return f"{function}({_texts(paths)}, columns={{{columns}}}, {', '.join(f'{k}={v}' for k, v in options.items())})"
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == GZIP
 
 
 def _checksum(values: Iterable[tuple[str, str]]) -> str:
@@ -207,13 +249,18 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _texts(paths: Sequence[Path]) -> str:
+    return "[" + ", ".join(_text(str(path)) for path in paths) + "]"
+
+
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
 @contextmanager
 def translated(sql: str, table: str | None = None) -> Iterator[None]:
-    """Errors of DuckDB as ours: RetryableError for locks and conflicts, DestinationRefused for the rest."""
+    """Errors of DuckDB as ours: RetryableError for locks, conflicts and full disks, ConfigError for a file that is open in
+    another way, DestinationRefused for the rest."""
     import duckdb
 
     try:
@@ -225,11 +272,19 @@ def translated(sql: str, table: str | None = None) -> Iterator[None]:
     except duckdb.Error as error:
         text = str(error)
         statement = sql if len(sql) < 500 else sql[:500] + " ..."
-        if isinstance(error, (duckdb.TransactionException, duckdb.InterruptException)) or "Conflict" in text:
-            raise RetryableError(text, table=table, statement=statement) from error
+        hint: str | None = None
+        if "No space left on device" in text or "database has been invalidated" in text:
+            hint = "free some space on the disk of the database, then run again: nothing of this load was committed"
+            raise RetryableError(text, hint=hint, table=table, statement=statement) from error
         if isinstance(error, duckdb.IOException) and "lock" in text:
             raise RetryableError(text, hint="close the other program that has the database file open") from error
-        hint = None
+        if isinstance(error, (duckdb.TransactionException, duckdb.InterruptException)) or "Conflict" in text:
+            raise RetryableError(text, table=table, statement=statement) from error
+        if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:
+            hint = "this process has the file open read-only, or with other options: close that connection first"
+            raise ConfigError(text, hint=hint, statement=statement) from error
         if isinstance(error, duckdb.OutOfMemoryException):
             hint = "raise memory_limit, or give the disk of the database more room to spill to"
+        elif isinstance(error, duckdb.IOException) and sql.startswith("opening "):
+            hint = "check the path, and that this user may write to the folder and the file"
         raise DestinationRefused(text, hint=hint, table=table, statement=statement) from error

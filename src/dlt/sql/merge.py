@@ -1,19 +1,22 @@
 """Merges as SQL: the scratch tables of a load are cleaned of what a rule keeps out, then put into their targets.
 
 Two rows have the same key when all its columns are equal, one by one; a null equals a null. Among rows of one load with
-the same primary key the last one stays, or the first by `dedup_sort`. Nested rows follow their parents by parent key.
+the same primary key the last one stays, or the first by `dedup_sort`. What is nested in a row goes where the row goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlt.errors import PlanError
-from dlt.load.steps import Merge
-from dlt.schema.model import LIST_IDX, LOAD_ID, Column, Table
-from dlt.sql.dialect import Dialect
+from dlt.load.keys import parent_key, row_key, validity
+from dlt.schema.model import LOAD_ID, ROW, WAS, Table
+
+if TYPE_CHECKING:
+    from dlt.load.steps import Merge
+    from dlt.sql.dialect import Dialect
 
 Name = Callable[[str], str]
 
@@ -31,7 +34,7 @@ def merge_sql(step: Merge, dialect: Dialect, target: Name, scratch: Name) -> lis
 
     target, scratch: the qualified name of a table and of its scratch table.
     """
-    return list(STRATEGIES[step.strategy](_Merge(step.tables, dialect, target, scratch, step.now)))
+    return list(STRATEGIES[step.strategy](_Merge(step.tables, dialect, target, scratch, step.now, step.was)))
 
 
 def replace_sql(tables: Sequence[Table], dialect: Dialect, target: Name, scratch: Name) -> list[Statement]:
@@ -40,29 +43,17 @@ def replace_sql(tables: Sequence[Table], dialect: Dialect, target: Name, scratch
     return [*(Statement(f"DELETE FROM {target(table.name)}") for table in tables), *merge.insert()]
 
 
-def row_key(table: Table) -> str:
-    """The column that nested rows refer to: the row key, else a unique column, else the only primary key. PlanError."""
-    single = table.keys("primary_key") if len(table.keys("primary_key")) == 1 else ()
-    return _first(table, *table.keys("row_key"), *table.keys("unique"), *single, what="row key")
-
-
-def parent_key(table: Table) -> str:
-    """The column of a nested table that names the parent row. PlanError when there is none."""
-    return _first(table, *table.keys("parent_key"), what="parent key")
-
-
-def _first(table: Table, *names: str, what: str) -> str:
-    if not names:
-        raise PlanError(
-            f"A merge with nested tables needs a {what}.", table=table.name, hint="keep the column that dlt adds"
-        )
-    return names[0]
-
-
-def _primary_key(table: Table) -> tuple[str, ...]:
-    if not (keys := table.keys("primary_key")):
-        raise PlanError("This merge needs a primary key.", table=table.name, hint="primary_key=...")
-    return keys
+def roots_sql(table: Table, parent: Table, dialect: Dialect, target: Name) -> str:
+    """The statement that fills the root key of a nested table from the table it is nested in."""
+    own, root = target(table.name), dialect.quoted(*table.keys("root_key"))
+    link = dialect.quoted(parent_key(table))
+    if parent.parent is None:  # the parent is the root
+        return f"UPDATE {own} SET {root} = {link} WHERE {root} IS NULL"
+    found, key = dialect.quoted(*parent.keys("root_key")), dialect.quoted(row_key(parent))
+    return (
+        f"UPDATE {own} SET {root} = p.{found} FROM {target(parent.name)} AS p"
+        f" WHERE {own}.{root} IS NULL AND p.{key} = {own}.{link}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +63,17 @@ class _Merge:
     target: Name
     scratch: Name
     now: str = ""
+    was: bool = False
 
     # ---- parts of statements
 
     @property
     def root(self) -> Table:
         return self.tables[0]
+
+    @property
+    def primary(self) -> tuple[str, ...]:
+        return self.root.keys("primary_key")
 
     @property
     def nested(self) -> list[tuple[Table, Table]]:
@@ -106,12 +102,20 @@ class _Merge:
         return self.root.extra.get(f"x-{name}")
 
     def scope(self) -> str | None:
-        """The condition of `destination_scope`."""
+        """The condition of `destination_scope`. Raises PlanError when it is not well made."""
         given = self.option("merge-destination-scope")
         if not given:
             return None
         names = {"table": self.target(self.root.name), "staging_table": self.scratch(self.root.name)}
-        return f"({str(given).format(**names)})"
+        try:
+            return f"({str(given).format_map(names)})"
+        except (KeyError, ValueError, IndexError, AttributeError) as error:
+            raise PlanError(
+                f"The destination_scope of a merge cannot be read: {error!r}.",
+                table=self.root.name,
+                value=given,
+                hint="it takes {table} and {staging_table}; write other braces twice: {{ and }}",
+            ) from error
 
     def within(self) -> list[str]:
         """The condition of rows that a snapshot may retire: the scope, else that their merge key is in the snapshot."""
@@ -137,56 +141,49 @@ class _Merge:
         if condition := self.option("merge-source-filter"):
             yield self.drop(self.root, f"({condition}) IS NOT TRUE")
 
-    def deduplicate(self, names: Sequence[str]) -> Iterator[Statement]:
-        """Of rows with the same key one stays."""
-        if not names or self.option("stage-data-deduplicated"):
+    def deduplicate(self) -> Iterator[Statement]:
+        """Of rows with the same primary key one stays."""
+        if not self.primary or self.option("stage-data-deduplicated"):
             return
-        arrival = self.dialect.arrival
-        order = [f"{arrival} DESC"]
-        for name, column in self.root.columns.items():
-            if column.dedup_sort:
-                order = [f"{self.quoted(name)} IS NULL", f"{self.quoted(name)} {column.dedup_sort}", *order]
+        row, place, keys = self.quoted(ROW), self.scratch(self.root.name), self.quoted(*self.primary)
+        sort = [
+            (self.quoted(name), column.dedup_sort) for name, column in self.root.columns.items() if column.dedup_sort
+        ]
+        if not sort:
+            yield self.drop(self.root, f"{row} NOT IN (SELECT max({row}) FROM {place} GROUP BY {keys})")
+            return
+        order = ", ".join(f"{name} IS NULL, {name} {direction}" for name, direction in sort)
         numbered = (
-            f"SELECT {arrival} AS a, ROW_NUMBER() OVER (PARTITION BY {self.quoted(*names)} ORDER BY {', '.join(order)}) AS n"
-            f" FROM {self.scratch(self.root.name)}"
+            f"SELECT {row}, ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}, {row} DESC) AS n FROM {place}"
         )
-        yield self.drop(self.root, f"{arrival} IN (SELECT a FROM ({numbered}) AS numbered WHERE n > 1)")
+        yield self.drop(self.root, f"{row} IN (SELECT {row} FROM ({numbered}) AS numbered WHERE n > 1)")
 
     def drop_deleted(self) -> Iterator[Statement]:
         if condition := self.deleted():
             yield self.drop(self.root, condition)
 
-    def last_lists(self) -> Iterator[Statement]:
-        """Where ids come from keys, the lists of rows with the same key have the same parent: the last list stays."""
-        arrival = self.dialect.arrival
+    def drop_nested(self, rows: str = "") -> Iterator[Statement]:
+        """Nested rows go with the row of the load they belong to. rows: a query for the rows that keep theirs."""
+        row = self.quoted(ROW)
+        rows = rows or f"SELECT {row} FROM {self.scratch(self.root.name)}"
         for table, _ in self.nested:
-            if LIST_IDX not in table.columns:
-                continue
-            place, parent = self.scratch(table.name), self.quoted(parent_key(table))
-            starts = (
-                f"SELECT {parent} AS p, max({arrival}) AS a FROM {place} WHERE {self.quoted(LIST_IDX)} = 0"
-                f" GROUP BY {parent} HAVING count(*) > 1"
-            )
-            yield self.drop(
-                table,
-                f"EXISTS (SELECT 1 FROM ({starts}) AS l WHERE l.p = {place}.{parent} AND {place}.{arrival} < l.a)",
-            )
+            yield self.drop(table, f"{row} NOT IN ({rows})")
 
-    def drop_orphans(self, *, loaded: bool = False) -> Iterator[Statement]:
-        """Nested rows go with their parents; with `loaded` the parent may also be in the target already."""
+    def drop_orphans(self) -> Iterator[Statement]:
+        """Nested rows whose parent is neither in the load nor in the target."""
         for table, parent in self.nested:
-            places = [self.scratch(parent.name), *([self.target(parent.name)] if loaded else [])]
             own, key = f"{self.scratch(table.name)}.{self.quoted(parent_key(table))}", self.quoted(row_key(parent))
-            yield self.drop(
-                table,
-                " AND ".join(f"NOT EXISTS (SELECT 1 FROM {place} AS p WHERE p.{key} = {own})" for place in places),
-            )
+            places = (self.scratch(parent.name), self.target(parent.name))
+            absent = (f"NOT EXISTS (SELECT 1 FROM {place} AS p WHERE p.{key} = {own})" for place in places)
+            yield self.drop(table, " AND ".join(absent))
 
-    def drop_known(self, table: Table) -> Statement:
+    def drop_known(self) -> Iterator[Statement]:
         """Nested rows that are in the target already."""
-        key = self.quoted(row_key(table))
-        own = f"{self.scratch(table.name)}.{key}"
-        return self.drop(table, f"EXISTS (SELECT 1 FROM {self.target(table.name)} AS t WHERE t.{key} = {own})")
+        for table, _ in self.nested:
+            key, place = self.quoted(row_key(table)), self.scratch(table.name)
+            yield self.drop(
+                table, f"EXISTS (SELECT 1 FROM {self.target(table.name)} AS t WHERE t.{key} = {place}.{key})"
+            )
 
     # ---- statements that change the targets
 
@@ -224,23 +221,20 @@ class _Merge:
 
 def _delete_insert(merge: _Merge) -> Iterator[Statement]:
     target, scratch = merge.target(merge.root.name), merge.scratch(merge.root.name)
-    primary, keys = merge.root.keys("primary_key"), merge.root.keys("merge_key")
-    if not primary and not keys:
-        raise PlanError("A merge needs a key.", table=merge.root.name, hint="primary_key=... or merge_key=...")
-    found = " OR ".join(merge.exists(target, scratch, names) for names in (primary, keys) if names)
+    keys = [names for names in (merge.primary, merge.root.keys("merge_key")) if names]
     yield from merge.filter()
-    yield from merge.delete(merge.scope() or found)
-    yield from merge.deduplicate(primary)
+    yield from merge.delete(merge.scope() or " OR ".join(merge.exists(target, scratch, names) for names in keys))
+    yield from merge.deduplicate()
     yield from merge.drop_deleted()
-    yield from merge.drop_orphans()
+    yield from merge.drop_nested()
     yield from merge.insert()
 
 
 def _upsert(merge: _Merge, *, snapshot: bool = False) -> Iterator[Statement]:
-    root, key = merge.root, _primary_key(merge.root)
+    root, key = merge.root, merge.primary
     target, scratch = merge.target(root.name), merge.scratch(root.name)
     yield from merge.filter()
-    yield from merge.deduplicate(key)
+    yield from merge.deduplicate()
     if snapshot:
         absent = f"NOT {merge.exists(target, scratch, key)}"
         yield from merge.delete(" AND ".join([absent, *merge.within()]))
@@ -249,8 +243,7 @@ def _upsert(merge: _Merge, *, snapshot: bool = False) -> Iterator[Statement]:
     if condition := merge.deleted("o"):
         yield Statement(f"DELETE FROM {target} WHERE {merge.exists(target, scratch, key, condition)}")
     yield from merge.drop_deleted()
-    yield from merge.last_lists()
-    yield from merge.drop_orphans()
+    yield from merge.drop_nested()
     if merge.option("merge-skip-unchanged-rows"):
         yield merge.drop(root, merge.exists(scratch, target, key, f"NOT ({_changed(merge, scratch)})"))
     changed = [name for name in root.columns if name not in key]
@@ -263,10 +256,10 @@ def _upsert(merge: _Merge, *, snapshot: bool = False) -> Iterator[Statement]:
 
 def _changed(merge: _Merge, scratch: str) -> str:
     """That a row of the target (o) differs: in the row version, else in any column that is not dlt's own."""
-    root, key = merge.root, merge.root.keys("primary_key")
+    root = merge.root
     own = (LOAD_ID, *root.keys("row_key"))
     names = [name for name, column in root.columns.items() if column.extra.get("x-row-version")]
-    names = names or [name for name in root.columns if name not in key and name not in own]
+    names = names or [name for name in root.columns if name not in merge.primary and name not in own]
     if merge.nested:  # an unchanged row must be the parent of the rows that are put in
         names.append(row_key(root))
     same = (
@@ -280,46 +273,38 @@ def _cdc(merge: _Merge) -> Iterator[Statement]:
 
 
 def _insert_only(merge: _Merge) -> Iterator[Statement]:
-    key = _primary_key(merge.root)
     target, scratch = merge.target(merge.root.name), merge.scratch(merge.root.name)
     yield from merge.filter()
-    yield from merge.deduplicate(key)
+    yield from merge.deduplicate()
     yield from merge.drop_deleted()
-    yield from merge.last_lists()
+    yield from merge.drop_nested()
+    yield merge.drop(merge.root, merge.exists(scratch, target, merge.primary))
+    yield from merge.drop_known()  # a longer list adds to the one that is there
     yield from merge.drop_orphans()
-    yield merge.drop(merge.root, merge.exists(scratch, target, key))
-    for table, _ in merge.nested:
-        yield merge.drop_known(table)
-    yield from merge.drop_orphans(loaded=True)
     yield from merge.insert()
 
 
 def _scd2(merge: _Merge) -> Iterator[Statement]:
     root, dialect = merge.root, merge.dialect
-    version, start, end = (_marked(root, hint).name for hint in ("x-row-version", "x-valid-from", "x-valid-to"))
+    version, start, end = validity(root)
     target, scratch = merge.target(root.name), merge.scratch(root.name)
     boundary = dialect.literal(merge.option("boundary-timestamp") or merge.now, "timestamp")
     forever = dialect.literal(root.columns[end].extra.get("x-active-record-timestamp"), "timestamp")
     to, hashed = merge.quoted(end), merge.quoted(version)
-    active = f"{to} IS NULL" if forever == "NULL" else f"({to} = {forever})"
+    active = f"{to} IS NULL" if forever == "NULL" else f"({to} IS NULL OR {to} = {forever})"
     yield from merge.filter()
-    yield from merge.deduplicate([version])
-    absent = f"NOT EXISTS (SELECT 1 FROM {scratch} AS o WHERE o.{hashed} = {target}.{hashed})"
-    gone = " AND ".join([active, absent, *merge.within()])
-    yield Statement(f"UPDATE {target} SET {to} = {boundary} WHERE {gone}")
-    yield merge.drop(root, f"{hashed} IN (SELECT {hashed} FROM {target} WHERE {active})")
-    yield from merge.last_lists()
-    for table, _ in merge.nested:
-        yield merge.drop_known(table)
-    yield from merge.drop_orphans(loaded=True)
+    known = f"SELECT {hashed} FROM {target} WHERE {active}"
+    if merge.was:
+        was = merge.quoted(WAS)
+        yield Statement(f"UPDATE {scratch} SET {hashed} = {was} WHERE {was} IN ({known})")
+    absent = f"NOT {merge.exists(target, scratch, [version])}"
+    yield Statement(f"UPDATE {target} SET {to} = {boundary} WHERE {' AND '.join([active, absent, *merge.within()])}")
+    yield merge.drop(root, f"{hashed} IN ({known})")
+    if merge.nested:  # rows that are equal in all have one key, and so one set of nested rows
+        row = merge.quoted(ROW)
+        yield from merge.drop_nested(f"SELECT max({row}) FROM {scratch} GROUP BY {merge.quoted(row_key(root))}")
+        yield from merge.drop_known()
     yield from merge.insert({start: boundary, end: forever})
-
-
-def _marked(table: Table, hint: str) -> Column:
-    for column in table.columns.values():
-        if column.extra.get(hint):
-            return column
-    raise PlanError(f"The strategy scd2 needs a column with the hint {hint}.", table=table.name)
 
 
 STRATEGIES: dict[str, Callable[[_Merge], Iterator[Statement]]] = {

@@ -5,29 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dlt.errors import DestinationRefused
-from dlt.load.session import Load
+from dlt.errors import PlanError
+from dlt.load.fit import folding, named
 from dlt.load.steps import Add, Applied, Commit, Copy, Create, Merge, Replace, Step, Truncate
-from dlt.schema.capabilities import Capabilities
 from dlt.schema.model import STATE, Column, Table
 from dlt.schema.tables import DLT_TABLES
 from dlt.sql import ddl
-from dlt.sql.dialect import Dialect
-from dlt.sql.drivers import Driver
-from dlt.sql.merge import Statement, merge_sql, replace_sql
+from dlt.sql.merge import Statement, merge_sql, replace_sql, roots_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from dlt.load.session import Load
+    from dlt.schema.capabilities import Capabilities
+    from dlt.sql.dialect import Dialect
+    from dlt.sql.drivers import Driver
 
 
 class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that was not committed
     pass
 
 
+class _There(NamedTuple):
+    """A table as it is at the destination: its columns, and their SQL types."""
+
+    columns: dict[str, Column]
+    types: dict[str, str]
+
+
 class SqlSession:
-    """A Session over a driver and a dialect. The transaction begins with the first step and ends with Commit.
+    """A Session over a driver and a dialect. The transaction of a load begins when the session is first used and ends
+    with Commit, so that a load sees one state of the database, and each table is looked up once.
 
     catalog: the database that the dataset is in, where names need it; unique: make UNIQUE constraints.
     """
@@ -48,6 +58,7 @@ class SqlSession:
         self._transaction = ExitStack()
         self._began = False
         self._scratch: dict[str, None] = {}
+        self._known: dict[str, _There | None] = {}  # tables that were looked up; None: not there
 
     # ---- names
 
@@ -66,35 +77,48 @@ class SqlSession:
 
     def reflect(self, tables: Iterable[str]) -> dict[str, Table]:
         """The tables that are there, of these names, with column names, types and nullability."""
-        wanted = {name.lower(): name for name in tables}
-        if not wanted:
-            return {}
-        literal = self.dialect.literal
-        sql = self.dialect.columns.format(dataset=literal(self.dataset), tables=", ".join(map(literal, wanted)))
-        found: dict[str, dict[str, Column]] = {}
-        for row in self.driver.query(sql).read_all().to_pylist():
-            name, column, kind, nullable = row.values()
-            table = found.setdefault(wanted[name.lower()], {})
-            table[column] = self.dialect.column(column, kind, nullable=nullable == "YES")
-        return {name: Table(name, columns) for name, columns in found.items()}
+        names = list(tables)
+        self._look_up(names)
+        found = {name: Table(name, dict(there.columns)) for name in names if (there := self._known[name]) is not None}
+        if self.load is None:  # outside a transaction what is not there may come
+            self._known = {name: there for name, there in self._known.items() if there is not None}
+        return found
+
+    def _look_up(self, names: Iterable[str]) -> None:
+        """Ask once for all tables that are not known yet, and for dlt's own at the first time."""
+        if all(name in self._known for name in names):
+            return
+        self._begin()
+        fold = folding(self.caps)
+        new = {fold(name): name for name in (*DLT_TABLES, *names) if name not in self._known}
+        literals = {self.dialect.literal(name.lower()) for name in new}
+        sql = self.dialect.columns.format(
+            dataset=self.dialect.literal(self.dataset), tables=", ".join(sorted(literals))
+        )
+        self._known.update(dict.fromkeys(new.values()))
+        for table, column, kind, nullable in self.driver.rows(sql):
+            if (name := new.get(fold(table))) is None:
+                continue
+            there = self._known[name]
+            if there is None:
+                there = self._known[name] = _There({}, {})
+            there.columns[column] = self.dialect.column(column, kind, nullable=nullable in ("YES", True))
+            there.types[column] = kind
 
     def apply(self, step: Step) -> Applied:
         """Carry out one step."""
         self._begin()
         match step:
             case Create(table):
-                self.driver.execute(
-                    ddl.create_sql(table, self.target(table.name), self.dialect, self.caps, unique=self.unique)
-                )
-            case Add(table, columns, retyped):
-                self._add(table.name, columns, retyped)
+                self._create(table)
+            case Add():
+                self._add(step)
             case Truncate(name, drop):
-                if self.reflect([name]):
-                    self.driver.execute(f"{'DROP TABLE' if drop else 'DELETE FROM'} {self.target(name)}")
+                self._truncate(name, drop=drop)
             case Copy():
                 return self._copy(step)
-            case Merge():
-                return self._put(merge_sql(step, self.dialect, self.target, self.scratch), step.tables)
+            case Merge(tables):
+                return self._put(merge_sql(step, self.dialect, self.target, self.scratch), tables)
             case Replace(tables):
                 return self._put(replace_sql(tables, self.dialect, self.target, self.scratch), tables)
             case Commit():
@@ -127,43 +151,75 @@ class SqlSession:
     # ---- steps
 
     def _begin(self) -> None:
-        if not self._began:
+        if self.load is not None and not self._began:
             self._transaction.enter_context(self.driver.transaction())
             self._began = True
-            if self.caps.has_dataset:
-                name = self.dialect.quoted(self.catalog, self.dataset)
-                self.driver.execute(self.dialect.create_dataset.format(dataset=name))
 
-    def _add(self, name: str, columns: Iterable[Column], retyped: tuple[Column, ...] = ()) -> None:
-        target = self.target(name)
-        for column in retyped:
-            self._check_empty(name, column)
-        for sql in ddl.retype_sql(retyped, target, self.dialect, self.caps):
+    def _create(self, table: Table) -> None:
+        if self.caps.has_dataset and not any(self._known.values()):
+            name = self.dialect.quoted(self.catalog, self.dataset)
+            self.driver.execute(self.dialect.create_dataset.format(dataset=name))
+        self.driver.execute(ddl.create_sql(table, self.target(table.name), self.dialect, self.caps, unique=self.unique))
+        self._known[table.name] = _There({}, {})
+        self._note(table.name, table.columns.values())
+
+    def _note(self, name: str, columns: Iterable[Column]) -> None:
+        there = self._known[name]
+        assert there is not None
+        for column in columns:
+            there.columns[column.name] = column
+            there.types[column.name] = self.dialect.type_of(column, self.caps)
+
+    def _add(self, step: Add) -> None:
+        self._look_up([step.table.name])
+        target = self.target(step.table.name)
+        for column in step.retyped:
+            self._check_empty(step.table.name, column)
+        statements = [
+            *ddl.retype_sql(step.retyped, target, self.dialect, self.caps),
+            *ddl.relax_sql(step.relaxed, target, self.dialect),
+            *ddl.add_sql(step.columns, target, self.dialect, self.caps),
+        ]
+        if step.parent is not None:
+            statements.append(roots_sql(step.table, step.parent, self.dialect, self.target))
+        for sql in statements:
             self.driver.execute(sql)
-        for sql in ddl.add_sql(columns, target, self.dialect, self.caps):
-            self.driver.execute(sql)
+        self._note(step.table.name, (*step.retyped, *step.columns))
 
     def _check_empty(self, table: str, column: Column) -> None:
         sql = f"SELECT count({self.dialect.quoted(column.name)}) FROM {self.target(table)}"
-        if self.driver.query(sql).read_all()[0][0].as_py():
-            raise DestinationRefused(
-                f"The column is text at the destination and holds values, the schema says {column.data_type}.",
+        if self.driver.rows(sql)[0][0]:
+            kind = named(column, self.caps)
+            raise PlanError(
+                f"The column is text at the destination and holds values, and the load brings {kind}.",
                 table=table,
                 column=column.name,
-                hint=f"declare the column as text, or change its type at the destination to {column.data_type}",
+                at_destination="text",
+                in_schema=kind,
+                hint=f"declare the column as text, or change its type at the destination to {kind}",
             )
+
+    def _truncate(self, name: str, *, drop: bool) -> None:
+        if self.reflect([name]):
+            self.driver.execute(f"{'DROP TABLE' if drop else 'DELETE FROM'} {self.target(name)}")
+            if drop:
+                self._known[name] = None
 
     def _copy(self, step: Copy) -> Applied:
         table = step.table
         types = {name: self.dialect.type_of(column, self.caps) for name, column in table.columns.items()}
         target = self.target(table.name)
+        other: set[str] = set()
         if step.scratch:
             target = self.scratch(table.name)
             self.driver.execute(ddl.scratch_sql(table, target, self.dialect, self.caps))
+        else:
+            self._look_up([table.name])
+            there = self._known[table.name]
+            other = {name for name in types if there is None or there.types.get(name) != types[name]}
         assert self.load is not None
-        copied = self.driver.copy(target, types, step.files, Path(self.load.folder))
-        sums = {} if copied.checksum is None else {table.name: copied.checksum}
-        return Applied(rows={table.name: copied.rows}, checksums=sums)
+        rows = self.driver.copy(target, types, other, step.files, Path(self.load.folder))
+        return Applied(rows={table.name: rows})
 
     def _put(self, statements: list[Statement], tables: tuple[Table, ...]) -> Applied:
         """Run the statements of a merge or a replace and add up what they say of rows."""
@@ -179,9 +235,10 @@ class SqlSession:
         return applied
 
     def _commit(self, step: Commit) -> None:
-        there = self.reflect(step.rows)
+        self._look_up(step.rows)
         for name, rows in step.rows.items():
-            self._insert(name, rows, there.get(name))
+            if rows:
+                self._insert(DLT_TABLES[name], rows)
         for pipeline in {row["pipeline_name"] for row in step.rows.get(STATE, ())}:
             self._prune_states(pipeline, step.keep_states)
         for name in self._scratch:
@@ -189,18 +246,21 @@ class SqlSession:
         self._scratch.clear()
         self._transaction.close()
         self._began = False
+        self._known.clear()
 
-    def _insert(self, name: str, rows: list[dict[str, Any]], there: Table | None) -> None:
-        table = DLT_TABLES[name]
+    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        there = self._known[table.name]
         if there is None:
-            self.driver.execute(ddl.create_sql(table, self.target(name), self.dialect, self.caps, unique=self.unique))
-        else:
-            new = [column.with_(nullable=True) for key, column in table.columns.items() if key not in there.columns]
-            self._add(name, new)
-        for row in rows:
-            names = ", ".join(self.dialect.quoted(key) for key in row)
-            values = ", ".join(self.dialect.literal(value, table.columns[key].data_type) for key, value in row.items())
-            self.driver.execute(f"INSERT INTO {self.target(name)} ({names}) VALUES ({values})")
+            self._create(table)
+        elif new := tuple(c.with_(nullable=True) for name, c in table.columns.items() if name not in there.columns):
+            self._add(Add(table, new))
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        literal, columns = self.dialect.literal, table.columns
+        values = (
+            "(" + ", ".join(literal(row.get(name), columns[name].data_type) for name in names) + ")" for row in rows
+        )
+        quoted = ", ".join(map(self.dialect.quoted, names))
+        self.driver.execute(f"INSERT INTO {self.target(table.name)} ({quoted}) VALUES {', '.join(values)}")
 
     def _prune_states(self, pipeline: str, keep: int) -> None:
         quoted, target = self.dialect.quoted, self.target(STATE)

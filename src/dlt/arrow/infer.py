@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from dlt.schema.model import Column
@@ -12,23 +15,35 @@ if TYPE_CHECKING:
     from dlt.schema.capabilities import Capabilities
     from dlt.schema.schema import Schema
 
+ISO_TIMESTAMP = re.compile(
+    r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,](\d{1,9}))?)?|\d{8}T\d{4}(?:\d\d(?:[.,](\d{1,9}))?)?)(Z|z|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+NEAR = 5 * 366 * 86400  # seconds
 
-def column_for(schema: Schema, name: str, kind: str, data: pa.Array, caps: Capabilities) -> Column:
+
+def column_for(
+    schema: Schema, name: str, kind: str, data: pa.Array, caps: Capabilities, *, detect: bool = True
+) -> Column:
     """A column for values of this kind: detectors first, then the kind itself with the precision that the values need;
-    preferred types by column name go before both; default hints by column name are added."""
+    preferred types by column name go before both; default hints by column name are added. detect: no detectors without,
+    as the columns of an Arrow table have the type that its maker gave them."""
     preferred = schema.preferred_type(name)
     if preferred is not None:
         column = Column(name, preferred)
     elif kind == "text":
-        column = _detected(schema, name, data, caps) or Column(name, "text")
+        column = (_detected(schema, name, data, caps) if detect else None) or Column(name, "text")
     elif kind == "decimal":
         column = _decimal(name, data, caps)
     elif kind == "timestamp":
         column = _timestamp(name, data, caps)
     elif kind == "bigint":
-        column = _detected_number(schema, name, kind, data) or Column(name, "bigint", precision=_bits(data))
+        column = (_detected_number(schema, name, kind, data) if detect else None) or Column(
+            name, "bigint", precision=_bits(data)
+        )
     elif kind == "double":
-        column = _detected_number(schema, name, kind, data) or Column(name, "double")
+        column = (_detected_number(schema, name, kind, data) if detect else None) or Column(name, "double")
     else:
         column = Column(name, kind)
     hints: dict[str, Any] = schema.default_hints_for(name)
@@ -37,20 +52,14 @@ def column_for(schema: Schema, name: str, kind: str, data: pa.Array, caps: Capab
 
 def _detected(schema: Schema, name: str, data: pa.Array, caps: Capabilities) -> Column | None:
     """A timestamp or date column, when the first text is one and the settings ask for it."""
-    from dlt.arrow.cast import ISO_DATE, ISO_TIMESTAMP
-
     first = next((text for text in (data[i].as_py() for i in range(len(data))) if text is not None), "")
     detections = schema.detections
     if "iso_timestamp" in detections and (match := ISO_TIMESTAMP.fullmatch(first)):
         digits = len(match[1] or match[2] or "")
         aware = match[3] is not None
-        if (aware and caps.aware_timestamps and digits <= caps.timestamp_digits) or (
-            not aware and caps.naive_timestamps
-        ):
-            if digits <= 6:
-                return _readable(Column(name, "timestamp", timezone=aware), first)
-            if not aware and digits <= caps.naive_digits:
-                return _readable(Column(name, "timestamp", timezone=False, precision=digits), first)
+        most = caps.timestamp_digits if aware else caps.naive_digits if caps.naive_timestamps else -1
+        if digits <= most:
+            return _readable(Column(name, "timestamp", precision=digits if digits > 6 else None, timezone=aware), first)
     if "iso_date" in detections and ISO_DATE.fullmatch(first):
         return _readable(Column(name, "date"), first)
     return None
@@ -58,15 +67,10 @@ def _detected(schema: Schema, name: str, data: pa.Array, caps: Capabilities) -> 
 
 def _readable(column: Column, text: str) -> Column | None:
     """The column, unless the text only looks like a date (2024-13-45)."""
-    import datetime as dt
-
     try:
-        dt.datetime.fromisoformat(text.replace(",", ".")[:26])
+        dt.datetime.fromisoformat(text.replace(",", ".").replace("z", "Z"))
     except ValueError:
-        try:
-            dt.datetime.fromisoformat(text.replace(",", "."))
-        except ValueError:
-            return None
+        return None
     return column
 
 
@@ -74,13 +78,10 @@ def _detected_number(schema: Schema, name: str, kind: str, data: pa.Array) -> Co
     """The `timestamp` detector, off by default: a number within five years of now is seconds since 1970."""
     if "timestamp" not in schema.detections:
         return None
-    import time
-
     import pyarrow.compute as pc
 
     span = pc.min_max(data).as_py()
-    near = 5 * 366 * 86400
-    if span["min"] is None or abs(span["min"] - time.time()) > near or abs(span["max"] - time.time()) > near:
+    if span["min"] is None or abs(span["min"] - time.time()) > NEAR or abs(span["max"] - time.time()) > NEAR:
         return None
     return Column(name, "timestamp") if kind in ("bigint", "double") else None
 

@@ -1,0 +1,143 @@
+"""Nodes: the pipes of one evaluation, as they feed each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlt.errors import ResourceError
+from dlt.extract.pipe import PER_ITEM, Limit, Pipe
+from dlt.extract.signatures import missing_arguments
+from dlt.extract.state import Active, State, active_pipeline
+
+if TYPE_CHECKING:
+    from dlt.extract.resource import DltResource
+    from dlt.extract.source import DltSource
+    from dlt.items import RefusedRows
+
+PACKAGE = str(Path(__file__).parent.parent)
+
+
+class Node:
+    """One pipe of the evaluation."""
+
+    __slots__ = (
+        "active",
+        "before",
+        "children",
+        "closed",
+        "limit",
+        "paged_from",
+        "pipe",
+        "pulled",
+        "refused",
+        "resource",
+        "started",
+        "steps",
+        "validated",
+    )
+
+    def __init__(self, pipe: Pipe, active: Active) -> None:
+        self.pipe = pipe
+        self.active = active
+        self.resource: DltResource | None = None  # set when the items are wanted
+        self.children: list[Node] = []
+        limits = [] if pipe.is_transformer else [step.call for step in pipe.steps if step.kind == "limit"]
+        self.limit: Limit = limits[-1] if limits else Limit()
+        self.steps = [step for step in pipe.steps[1:] if step.kind != "limit" or step.call is self.limit]
+        self.paged_from = 0  # from this step on rows may travel as pages
+        self.before: Any = None  # hints of the resource when the items were pulled, if they have changed since
+        self.pulled = 0  # items or rows that reached the limit
+        self.validated = 0  # rows that a model looked at
+        self.refused: RefusedRows | None = None  # those that it did not let in, until they are on their way
+        self.started = 0.0
+        self.closed = self.limit.max_items == 0
+
+    def dropped(self, rows: int) -> None:
+        if self.resource is not None:
+            self.resource.filtered += rows
+
+    def failed(self, kind: str, step: str, cause: Exception) -> ResourceError:
+        return ResourceError(
+            f"In resource {self.pipe.name!r} the {kind} {step!r} raised {type(cause).__name__}: {cause}",
+            resource=self.pipe.name,
+            pipe=self.pipe.name,
+            kind=kind,
+            step=step,
+            line=line_of(cause),
+        )
+
+
+def line_of(cause: BaseException) -> str | None:
+    found, trace = None, cause.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith(PACKAGE) and "site-packages" not in name:
+            found = f"{name}:{trace.tb_lineno} in {trace.tb_frame.f_code.co_name}"
+        trace = trace.tb_next
+    return found
+
+
+def graph_of(resources: Sequence[DltResource], state: State, source: DltSource | None) -> list[Node]:
+    """The nodes of the pipes without parent; those of transformers hang below what feeds them."""
+    pipeline = active_pipeline()
+    name = source.name if source else getattr(pipeline, "default_schema_name", None) or "dlt"
+    schema = source.schema if source else None
+    known = {resource._pipe: resource for resource in (source.resources.values() if source else resources)}  # noqa: SLF001
+    nodes: dict[Pipe, Node] = {}
+    roots: list[Node] = []
+
+    def node_of(pipe: Pipe) -> Node:
+        node = nodes.get(pipe)
+        if node is None:
+            node = nodes[pipe] = Node(
+                pipe, Active(name, state, schema, source, pipe, known.get(pipe) or _unlisted(pipe))
+            )
+            if pipe.parent is not None:
+                node_of(pipe.parent).children.append(node)
+            elif pipe.is_transformer:
+                raise ResourceError(
+                    f"The transformer {pipe.name!r} has no data.",
+                    resource=pipe.name,
+                    hint="give it data_from=, or feed it: resource | transformer",
+                )
+            else:
+                roots.append(node)
+        return node
+
+    for resource in resources:
+        resource.filtered = 0
+        node_of(resource._pipe).resource = resource  # noqa: SLF001
+    for node in nodes.values():
+        _check_bound(node.pipe)
+        node.paged_from = _paged_from(node)
+    return roots
+
+
+def _unlisted(pipe: Pipe) -> DltResource:
+    """Stands for the resource of a pipe that only feeds others."""
+    from dlt.extract.resource import DltResource
+
+    return DltResource(pipe, selected=False)
+
+
+def _paged_from(node: Node) -> int:
+    """The first step from which on a page is as good as its rows, and nothing is pulled that is not needed."""
+    if node.children or node.limit.max_time is not None:
+        return len(node.steps) + 1
+    kinds = PER_ITEM if node.limit.max_items is not None else (*PER_ITEM, "yield_map")
+    at = len(node.steps)
+    while at and (node.steps[at - 1].kind in kinds or node.steps[at - 1].kind == "limit"):
+        at -= 1
+    return at
+
+
+def _check_bound(pipe: Pipe) -> None:
+    if pipe.args is None and (names := missing_arguments(pipe.gen, 1 if pipe.is_transformer else 0)):
+        kind = "transformer" if pipe.is_transformer else "resource"
+        raise ResourceError(
+            f"The {kind} {pipe.name!r} needs arguments: {', '.join(names)}.",
+            resource=pipe.name,
+            hint=f"call it: {pipe.name}({', '.join(name + '=...' for name in names)})",
+        )

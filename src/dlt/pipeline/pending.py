@@ -1,0 +1,274 @@
+"""Packages that earlier runs left: taken up after a crash, finished, set aside, tried again or given up."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlt.errors import ConfigError, MissingExtra, PackageError, RetryableError
+from dlt.load.plan import root_of
+from dlt.load.run import failure, is_committed
+from dlt.package.manifest import ABORTED, EXTRACTED, FAILED, LOADED, NORMALIZED, Manifest
+from dlt.package.store import ABORTING, BEFORE, BOOKS, read_text
+from dlt.pipeline import state as states
+from dlt.pipeline.stages import load, normalize_extracted, note_loaded, package_schema
+from dlt.schema.schema import Schema
+
+if TYPE_CHECKING:
+    from dlt.package.store import Store
+    from dlt.pipeline.pipeline import Pipeline
+
+logger = logging.getLogger("dlt")
+
+# troubles of this machine and its surroundings: they say nothing against a package
+SURROUNDINGS = (RetryableError, ConfigError, MissingExtra, OSError, MemoryError)
+
+
+# ---- after a crash
+
+
+def take_up(pipeline: Pipeline) -> None:
+    """Go on from where the last process ended, however it did. To be called first by who holds the lock."""
+    packages = pipeline.workdir.packages
+    packages.recover()
+    if pipeline.workdir.changed:
+        pipeline.reload()
+    for load_id in reversed(packages.ids(ABORTING)):
+        _give_up(pipeline, load_id)
+    if packages.pending():
+        pipeline.adopt_pending()
+        pipeline.save(always=True)
+    if pipeline.first_run and packages.committed():
+        pipeline.state["_local"]["first_run"] = False
+        pipeline.save()
+
+
+# ---- finishing
+
+
+def finish_pending(pipeline: Pipeline, *, before_others: bool) -> list[str]:
+    """Normalise and load all packages that wait, oldest first. Returns the load ids of those that were loaded.
+
+    before_others: new data comes next, so one that fails for good is set aside at once; otherwise see `each`.
+    """
+    packages = pipeline.workdir.packages
+
+    def work(load_id: str) -> None:
+        if load_id not in packages.ids(NORMALIZED):
+            normalize_extracted(pipeline, load_id)
+        load(pipeline, load_id, resumed=True)
+
+    return each(pipeline, packages.pending(), work, before_others=before_others)
+
+
+def each(
+    pipeline: Pipeline, load_ids: Iterable[str], work: Callable[[str], object], *, before_others: bool = False
+) -> list[str]:
+    """Work on packages, oldest first; returns the load ids that went well. A package that fails for good raises, but it
+    does not stand in the way for ever: when it had failed before and others wait behind it, it is set aside."""
+    packages = pipeline.workdir.packages
+    done: list[str] = []
+    waiting = list(load_ids)
+    for load_id in waiting:
+        failures = _failures(packages, load_id)
+        others = before_others or (load_id != waiting[-1] and failures > 0)
+        try:
+            work(load_id)
+        except Exception as error:
+            if load_id not in packages.pending() or isinstance(error, SURROUNDINGS):
+                raise
+            if _failures(packages, load_id) == failures:
+                with suppress(PackageError):  # a manifest that cannot be read is set aside as it is
+                    packages.note(load_id, failure(error, "load"))
+            if not others:
+                raise
+            _set_aside(pipeline, load_id, f"{type(error).__name__}: {error}")
+        else:
+            done.append(load_id)
+    return done
+
+
+def _failures(packages: Store, load_id: str) -> int:
+    try:
+        return len(packages.read(load_id).failures)
+    except PackageError:
+        return 1
+
+
+def _set_aside(pipeline: Pipeline, load_id: str, why: str) -> None:
+    packages = pipeline.workdir.packages
+    packages.move(load_id, FAILED)
+    pipeline.parked.append(load_id)
+    logger.warning(
+        "Load package %s of pipeline %s was set aside. pipeline.retry_package(%r) tries it again, "
+        "pipeline.abort_packages(%r) gives it up. %s",
+        load_id,
+        pipeline.pipeline_name,
+        load_id,
+        load_id,
+        why,
+    )
+
+
+def put_back(pipeline: Pipeline) -> None:
+    """Let the packages that this run set aside wait again: it failed too, so perhaps it was not for them."""
+    packages = pipeline.workdir.packages
+    for load_id in pipeline.parked:
+        packages.move(load_id, _stage(packages, load_id))
+    pipeline.parked.clear()
+
+
+def _stage(packages: Store, load_id: str) -> str:
+    """Where a package was before it was set aside."""
+    raw = any(path.suffix == ".batch" or path.name == BOOKS for path in packages.find(load_id).iterdir())
+    return EXTRACTED if raw else NORMALIZED
+
+
+def detach(pipeline: Pipeline, why: str) -> None:
+    """The state starts from another point than the packages that wait. Those that move the state of a source are set
+    aside: their rows would come twice or leave a gap. The others are loaded, without their state."""
+    packages = pipeline.workdir.packages
+    for load_id in packages.pending():
+        try:
+            manifest = packages.read(load_id)
+        except PackageError as error:
+            _set_aside(pipeline, load_id, error.message)
+            continue
+        if manifest.state is None:
+            continue
+        if manifest.state.get("sources") != _before(packages.find(load_id)).get("state.json", {}).get("sources"):
+            packages.note(load_id, failure(PackageError(why), "sync"))
+            _set_aside(pipeline, load_id, why)
+        else:
+            packages.update(manifest.with_(state=None))
+
+
+def retry(pipeline: Pipeline, load_id: str, *, out_of_order: bool) -> None:
+    """Try a package that was set aside once more; it stays aside when it fails again."""
+    packages = pipeline.workdir.packages
+    if load_id not in packages.ids(FAILED):
+        raise PackageError(
+            f"Load package {load_id} was not set aside.",
+            folder=str(packages.find(load_id)),
+            hint="pipeline.list_failed_load_packages() lists those that were",
+        )
+    if not out_of_order:
+        _check_order(packages, packages.read(load_id))
+    packages.move(load_id, _stage(packages, load_id))
+    try:
+        if load_id in packages.ids(EXTRACTED):
+            normalize_extracted(pipeline, load_id)
+        load(pipeline, load_id, resumed=True)
+    except BaseException:
+        if load_id in packages.pending():
+            packages.move(load_id, FAILED)
+        raise
+
+
+def _check_order(packages: Store, manifest: Manifest) -> None:
+    """Rows that replace or update others must not come after newer ones."""
+    tables = {table.name: table for table in package_schema(packages, manifest.load_id).all_tables}
+    changed = {
+        name
+        for name in manifest.tables
+        if name in tables and root_of(tables, name).write_disposition in ("replace", "merge")
+    }
+    for newer in packages.committed(after=manifest.load_id):
+        if again := sorted(changed.intersection(packages.read(newer).tables)):
+            raise PackageError(
+                f"A newer load has changed the table since: load package {manifest.load_id} would bring old rows back.",
+                table=again[0],
+                newer_load=newer,
+                hint="give it up with pipeline.abort_packages and run the source again, or, if old rows are what you "
+                "want, say retry_package(..., out_of_order=True)",
+            )
+
+
+# ---- giving up
+
+
+def abort(pipeline: Pipeline, load_ids: Iterable[str]) -> list[str]:
+    """Give packages up, the newest first, so that each step leaves packages and state that belong together. Returns their
+    load ids: those that turn out to be at the destination are not among them."""
+    packages = pipeline.workdir.packages
+    given_up: list[str] = []
+    for load_id in sorted(load_ids, reverse=True):
+        if _loaded_after_all(pipeline, load_id):
+            continue
+        packages.move(load_id, ABORTING)  # from here on it is given up, whatever happens
+        _give_up(pipeline, load_id)
+        given_up.insert(0, load_id)
+    return given_up
+
+
+def _loaded_after_all(pipeline: Pipeline, load_id: str) -> bool:
+    """Whether the process died after the load was committed. Then all that was missing is done now."""
+    packages, destination = pipeline.workdir.packages, pipeline.need_destination()
+    try:
+        manifest = packages.read(load_id)
+    except PackageError:
+        return False
+    if not is_committed(manifest, destination, pipeline.dataset_name, pipeline.settings.max_load_tries):
+        return False
+    logger.warning("Load package %s cannot be given up any more: it was loaded.", load_id)
+    note_loaded(pipeline, packages.finish(manifest, LOADED))
+    return True
+
+
+def _give_up(pipeline: Pipeline, load_id: str) -> None:
+    packages = pipeline.workdir.packages
+    try:
+        manifest = packages.read(load_id)
+    except PackageError as error:
+        _rewind(pipeline, load_id, None)
+        packages.remove(load_id, ABORTING)
+        logger.warning("Load package %s was removed: %s", load_id, error.message)
+        return
+    if manifest.stage != ABORTED:
+        _rewind(pipeline, load_id, manifest.schema_name)
+    packages.finish(manifest, ABORTED)
+
+
+def _rewind(pipeline: Pipeline, load_id: str, schema_name: str | None) -> None:
+    """Make the state what it was before a package, as far as nothing newer stands on it: all of it, or the part of the
+    package's source when all newer packages are of other sources."""
+    packages = pipeline.workdir.packages
+    newer = [one for one in (*packages.pending(), *packages.ids(FAILED)) if one > load_id]
+    newer += packages.committed(after=load_id)
+    if newer and (schema_name is None or any(_schema_name(packages, one) in (schema_name, None) for one in newer)):
+        logger.warning("Newer packages stand on %s, which was given up: the state stays as it is.", load_id)
+        return
+    before = _before(packages.find(load_id))
+    state = states.decoded(before["state.json"]) if "state.json" in before else states.new_state(pipeline.pipeline_name)
+    local = {key: value for key, value in pipeline.state["_local"].items() if key != "_last_extracted_hash"}
+    if newer and schema_name is not None:
+        sources = {**pipeline.state.get("sources", {})}
+        sources.pop(schema_name, None)
+        if schema_name in state.get("sources", {}):
+            sources[schema_name] = state["sources"][schema_name]
+        state = states.bumped({**pipeline.state, "sources": sources, "_local": local})
+    else:
+        last = state["_local"].get("_last_extracted_hash")
+        state = {**state, "_local": local if last is None else {**local, "_last_extracted_hash": last}}
+    schemas = [Schema.from_dict(stored) for name, stored in before.items() if name.endswith(".schema.json")]
+    if schema_name is not None and not schemas:
+        pipeline.schemas.pop(schema_name, None)
+        pipeline.workdir.remove_schema(schema_name)
+    pipeline.adopt(state, schemas, replace=True)
+
+
+def _schema_name(packages: Store, load_id: str) -> str | None:
+    try:
+        return packages.read(load_id).schema_name
+    except PackageError:
+        return None
+
+
+def _before(folder: Path) -> Mapping[str, Any]:
+    """State and schema as they were before a package, by file name, in their stored form."""
+    paths = folder.glob(BEFORE + "*")
+    return {path.name.removeprefix(BEFORE): json.loads(read_text(path)) for path in paths}

@@ -1,0 +1,134 @@
+"""Data sets that are loaded in several turns, each from an empty work directory: by one implementation, or by two in turn.
+
+Run by the Python of an implementation: `python turns.py FOLDER TURN` carries out one turn of every data set below FOLDER.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from inputs import FILE, described, pipeline
+
+import dlt
+
+Turn = Callable[[Any, int], object]  # a pipeline, the number of the turn from 0
+
+TURNS: dict[str, Turn] = {}
+
+
+def in_turns(function: Turn) -> Turn:
+    """Make a data set known by the name of its function."""
+    TURNS[function.__name__] = function
+    return function
+
+
+@in_turns
+def appended(made: Any, turn: int) -> None:
+    row: dict[str, Any] = {"Id": turn, "at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC), "tags": ["a", "b"]}
+    if turn > 1:
+        row["New Column"] = 1.5
+        row["deep"] = [{"list": [{"x": turn}]}]
+    made.run([row], table_name="My Rows")
+
+
+@in_turns
+def unchanged(made: Any, turn: int) -> None:
+    made.run([{"id": turn, "v": "a", "l": [1]}], table_name="t")
+
+
+@in_turns
+def declared(made: Any, turn: int) -> None:
+    columns = {"amount": {"data_type": "decimal", "precision": 10, "scale": 2}, "code": {"data_type": "text"}}
+    made.run([{"id": turn, "amount": "1.25"}], table_name="t", columns=columns)
+
+
+@in_turns
+def replaced(made: Any, turn: int) -> None:
+    rows = [{"id": turn, "l": [turn, turn + 1]}, {"id": -turn}]
+    made.run(rows, table_name="t", write_disposition="replace")
+
+
+@in_turns
+def variants(made: Any, turn: int) -> None:
+    made.run([{"v": [1, "x", 2.5, True][turn]}], table_name="t")
+
+
+@in_turns
+def merged(made: Any, turn: int) -> None:
+    rows = [{"id": id_, "v": f"{turn}", "l": [{"n": turn}, {"n": id_}]} for id_ in range(turn, turn + 3)]
+    made.run(rows, table_name="t", write_disposition="merge", primary_key="id")
+
+
+@in_turns
+def upserted(made: Any, turn: int) -> None:
+    def row(number: int) -> dict[str, Any]:
+        key = {"Id": number, "day": dt.date(2024, 1, 2), "part": {"no": 1e-6}}
+        return {**key, "v": f"{turn}", "l": [{"n": turn, "m": [1, 2]}, {"n": number}][: 1 + number % 2]}
+
+    how: Any = {"disposition": "merge", "strategy": "upsert"}
+    rows = [row(number) for number in range(turn, turn + 3)]
+    made.run(rows, table_name="t", write_disposition=how, primary_key=["Id", "day", "part__no"])
+
+
+@in_turns
+def versioned(made: Any, turn: int) -> None:
+    at = dt.datetime(2024, 1, 1, 2, 3, 4, 5000, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    stays = {"id": 1, "v": 1.5, "none": None, "day": dt.date(2024, 1, 2), "at": at, "l": [{"n": 1, "o": None}]}
+    changes = {"id": 2, "v": [0.5, 1e-7, 1e-7, 2.0][turn], "none": "x"}
+    how: Any = {"disposition": "merge", "strategy": "scd2", "boundary_timestamp": f"2024-0{turn + 1}-01"}
+    made.run([stays, changes], table_name="t", write_disposition=how)
+
+
+@in_turns
+def with_state(made: Any, turn: int) -> None:
+    @dlt.resource(name="t")
+    def rows() -> Iterator[Any]:
+        state = dlt.current.resource_state()
+        state["seen"] = [*state.get("seen", []), turn]
+        state["day"] = dt.date(2024, 1, turn + 1)
+        dlt.current.source_state()["last"] = dt.datetime(2024, 1, 1, turn, tzinfo=dt.UTC)
+        yield {"turn": turn, "seen": len(state["seen"])}
+
+    made.run(rows)
+
+
+@in_turns
+def two_schemas(made: Any, turn: int) -> None:
+    @dlt.source
+    def one() -> Any:
+        return dlt.resource([{"id": turn}], name="a")
+
+    @dlt.source(max_table_nesting=0)
+    def two() -> Any:
+        return dlt.resource([{"id": turn, "l": [turn]}], name="b", columns={"l": {"description": "a list"}})
+
+    made.run([one(), two()])
+
+
+@in_turns
+def discarded(made: Any, turn: int) -> None:
+    row = {"id": turn, **({"new": "x"} if turn % 2 else {})}
+    made.run([row, {"id": -turn}], table_name="t", schema_contract={"columns": "evolve" if turn < 1 else "discard_value"})
+
+
+def main() -> None:
+    """Carry out one turn of every data set, and print what the data sets are then."""
+    folder, turn = Path(sys.argv[1]), int(sys.argv[2])
+    out = {}
+    for name, function in TURNS.items():
+        own = folder / name
+        own.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(own / "work", ignore_errors=True)
+        function(pipeline(own, f"p_{name}"), turn)
+        out[name] = {"outcomes": [], **described(own / FILE)}
+    print(json.dumps(out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Pydantic models as columns: what a model declares, rows that are checked by it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import uuid
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Optional
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+import dlt
+from dlt.errors import ContractViolation, NotBuilt
+from dlt.extract.placing import placed
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Level(int, enum.Enum):
+    LOW = 1
+
+
+class Address(BaseModel):
+    city: str
+    code: int | None = None
+
+
+class Everything(BaseModel):
+    text: str
+    integer: int
+    double: float
+    flag: bool
+    number: decimal.Decimal
+    day: dt.date
+    moment: dt.datetime
+    hour: dt.time
+    blob: bytes
+    maybe: Optional[int] = None  # noqa: UP045
+    either: int | str = 0
+    noted: Annotated[int, Field(ge=0)] = 0
+    colour: Colour = Colour.RED
+    level: Level = Level.LOW
+    word: Literal["a", "b"] = "a"
+    key: uuid.UUID | None = None
+    anything: Any = None
+    tags: list[str] = []
+    options: dict[str, int] = {}
+    address: Address | None = None
+    renamed: int = Field(0, alias="otherName")
+
+
+COLUMNS = {
+    "text": ("text", False),
+    "integer": ("bigint", False),
+    "double": ("double", False),
+    "flag": ("bool", False),
+    "number": ("decimal", False),
+    "day": ("date", False),
+    "moment": ("timestamp", False),
+    "hour": ("time", False),
+    "blob": ("binary", False),
+    "maybe": ("bigint", True),
+    "either": ("bigint", False),
+    "noted": ("bigint", False),
+    "colour": ("text", False),
+    "level": ("bigint", False),
+    "word": ("text", False),
+    "key": ("text", True),
+    "tags": ("json", False),
+    "options": ("json", False),
+    "address": ("json", True),
+    "otherName": ("bigint", False),
+}
+
+
+class Flat(BaseModel):
+    dlt_config: ClassVar[Any] = {"skip_nested_types": True}
+
+    id: int
+    address: Address
+    tags: list[str] = []
+
+
+class Row(BaseModel):
+    id: int
+    name: str = "none"
+
+
+class Strict(Row):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Open(Row):
+    model_config = ConfigDict(extra="allow")
+
+
+def made(model: Any, rows: Any) -> Any:
+    return dlt.resource(rows, name="rows", columns=model)
+
+
+def test_columns_of_a_model() -> None:
+    columns = made(Everything, []).columns
+
+    assert {name: (column["data_type"], column["nullable"]) for name, column in columns.items()} == COLUMNS
+    assert all(column["name"] == name for name, column in columns.items())
+
+
+def test_nested_models_as_columns_of_their_own() -> None:
+    columns = made(Flat, []).columns
+
+    assert {name: (column["data_type"], column["nullable"]) for name, column in columns.items()} == {
+        "id": ("bigint", False),
+        "address__city": ("text", False),
+        "address__code": ("bigint", True),
+    }
+
+
+def test_rows_are_checked_and_completed() -> None:
+    for rows in ([{"id": "1", "more": 2}, {"id": 2}], [[{"id": "1", "more": 2}, {"id": 2}]]):
+        assert list(made(Row, rows)) == [{"id": 1, "name": "none"}, {"id": 2, "name": "none"}]
+
+
+def test_models_may_be_rows() -> None:
+    assert list(made(Row, [Row(id=1), Row(id=2, name="b")])) == [{"id": 1, "name": "none"}, {"id": 2, "name": "b"}]
+
+
+def test_an_instance_only_declares() -> None:
+    resource = made(Row(id=0), [{"id": "1"}])
+
+    assert (list(resource.columns), resource.validator) == (["id", "name"], None)
+    assert list(resource) == [{"id": "1"}]
+
+
+def test_aliases_are_the_names() -> None:
+    class Renamed(BaseModel):
+        renamed: int = Field(alias="otherName")
+
+    assert list(made(Renamed, [{"otherName": 1}])) == [{"otherName": 1}]
+
+
+def test_models_may_be_kept() -> None:
+    class Kept(Row):
+        dlt_config: ClassVar[Any] = {"return_validated_models": True}
+
+    assert list(made(Kept, [{"id": 1}])) == [Kept(id=1)]
+
+
+CONTRACTS = {Row: "discard_value", Strict: "freeze", Open: "evolve"}
+
+
+@pytest.mark.parametrize("model", CONTRACTS)
+def test_contract_of_a_model(model: Any) -> None:
+    assert made(model, []).schema_contract == {
+        "tables": "evolve",
+        "columns": CONTRACTS[model],
+        "data_type": "freeze",
+    }
+
+
+BAD: dict[str, tuple[type[BaseModel], Any, str]] = {
+    "type": (Row, {"id": "x"}, "id"),
+    "missing": (Row, {"name": "x"}, "id"),
+    "too much": (Strict, {"id": 1, "more": 1}, "more"),
+    "nested": (Flat, {"id": 1, "address": {"city": "a", "code": "x"}}, "address.code"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_rows(name: str) -> None:
+    model, row, column = BAD[name]
+
+    def rows() -> Iterator[Any]:
+        yield row
+
+    with pytest.raises(ContractViolation) as failed:
+        list(made(model, rows))
+    assert failed.value.column == column
+    assert repr(row) in failed.value.value
+
+
+def test_validation_comes_after_the_other_steps() -> None:
+    resource = made(Row, [{"id": "x"}]).add_map(lambda row: {"id": 1})
+
+    assert list(resource) == [{"id": 1, "name": "none"}]
+
+
+def test_the_latest_model_holds() -> None:
+    resource = made(Row, [{"id": 1, "more": 2}]).apply_hints(columns=Open)
+
+    assert list(resource) == [{"id": 1, "name": "none", "more": 2}]
+    assert len([step for step in resource._pipe.steps if step.kind == "validate"]) == 1
+
+
+@pytest.mark.parametrize("variant", [False, True])
+def test_a_model_cannot_come_while_rows_are_made(variant: bool) -> None:
+    marked = dlt.mark.with_hints({"id": 1}, dlt.mark.make_hints(table_name="t", columns=Row), variant)
+    declared = dlt.mark.with_hints({"id": 1}, dlt.mark.make_hints(table_name="t", columns=Row(id=1)), variant)
+
+    with pytest.raises(NotBuilt, match="while they are made"):
+        list(placed(dlt.source(lambda: dlt.resource([marked], name="rows"), name="made")(), {}))
+    ((place, rows),) = placed(dlt.source(lambda: dlt.resource([declared], name="rows"), name="made")(), {})
+    assert (list(place[1].columns), rows) == (["id", "name"], {"id": 1})
+
+
+def test_not_built() -> None:
+    class Root(RootModel[Row]):
+        pass
+
+    class Authoritative(Row):
+        dlt_config: ClassVar[Any] = {"is_authoritative_model": True}
+
+    for model in (Root, Authoritative):
+        with pytest.raises(NotBuilt):
+            made(model, [])
+    with pytest.raises(NotBuilt):
+        dlt.resource([], name="rows", columns=Row, schema_contract="evolve")
