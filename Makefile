@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench docs clean
+.PHONY: help demo test check lint compare bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ test: $(VENV)/.test ## run all tests; ARGS="tests/schema -k naming" for some
 	@$(RUN) -m pytest -n auto $(ARGS)
 
 check: lint ## what to run before a commit: lint, types, fast tests
-	@$(RUN) -m pytest -n auto -m "not slow" $(ARGS)
+	@$(RUN) -m pytest -n auto -m "not slow and not compare" $(ARGS)
 
 lint: $(VENV)/.test ## lint, format and types
 	@$(RUN) -m ruff check
@@ -24,6 +24,9 @@ lint: $(VENV)/.test ## lint, format and types
 
 docs: $(VENV)/.test ## run every Python block of README.md and docs/
 	@$(RUN) -m pytest tests/test_docs.py $(ARGS)
+
+compare: $(VENV)/.test ## load the same with dlt 1.31, and by turns; it is installed into benchmarks/.env-dlt
+	@$(RUN) -m pytest -m compare tests/compare $(ARGS)
 
 bench: ## measure against dlt 1.31 and DuckDB alone; ARGS="--only flat --rounds 3"
 	@$(PYTHON) benchmarks/run.py $(ARGS)

@@ -13,9 +13,10 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 import dlt
-from dlt.errors import SchemaError, StepFailed
+from dlt.errors import ContractViolation, SchemaError, StepFailed
 from dlt.quarantine import packed, unpacked
 
 Row = dict[str, Any]
@@ -107,7 +108,7 @@ def bad_rows(reason: str) -> tuple[list[Row], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("reason", BAD)
-def test_C51_only_the_bad_row_is_kept_aside(
+def test_c51_only_the_bad_row_is_kept_aside(
     pipeline: dlt.Pipeline, connection: duckdb.DuckDBPyConnection, reason: str
 ) -> None:
     rows, hints = bad_rows(reason)
@@ -205,6 +206,59 @@ def test_a_row_that_is_extracted_apart_is_kept_too(
     ]
 
 
+# ---- models
+
+
+class Person(BaseModel):
+    id: int
+    born: dt.date | None = None
+
+
+MODEL_ROWS = [{"id": 1}, {"id": "x", "born": dt.date(2024, 5, 6)}, {"id": 3, "more": 1}, {"born": 7}, {"id": 5}]
+
+
+@pytest.mark.parametrize("paged", [True, False])
+@pytest.mark.parametrize("apart", [True, False])
+def test_rows_that_do_not_fit_their_model(
+    pipeline: dlt.Pipeline, connection: duckdb.DuckDBPyConnection, paged: bool, apart: bool
+) -> None:
+    rows = [MODEL_ROWS] if paged else MODEL_ROWS
+    contract = {"data_type": "discard_row", "columns": "discard_row"}
+    resource = dlt.resource(rows, name="t", columns=Person, schema_contract=contract)
+
+    info: Any
+    if apart:
+        pipeline.extract(resource)
+        pipeline.normalize()
+        info = pipeline.load()
+    else:
+        info = pipeline.run(resource)
+
+    assert info.quarantined == {"t": 3}
+    assert info.load_packages[0].ledger["t"] == {"extracted": 5, "quarantined": 3, "written": 2, "loaded": 2}
+    assert connection.sql("SELECT id FROM data.t ORDER BY id").fetchall() == [(1,), (5,)]
+    assert entries(connection, "reason", "position", "column_name") == [
+        ("model", 1, "id"),
+        ("model", 2, "more"),
+        ("model", 3, "id"),
+    ]
+    kept = [unpacked(row, types) for row, types in entries(connection, "row", "types")]
+    assert sorted(map(str, kept)) == sorted(map(str, MODEL_ROWS[1:4]))
+    pipeline.replay("model", fix=lambda row: {"id": 9, "born": row.get("born")} if row.get("id") == "x" else None)
+    found = connection.sql("SELECT id, born FROM data.t WHERE id = 9").fetchall()
+    assert found == [(9, dt.date(2024, 5, 6))]
+
+
+def test_a_frozen_model_is_an_error(pipeline: dlt.Pipeline) -> None:
+    with pytest.raises(StepFailed) as failed:
+        pipeline.run(dlt.resource(MODEL_ROWS, name="t", columns=Person))
+
+    error = failed.value.exception
+    assert isinstance(error, ContractViolation)
+    assert (error.column, error.position) == ("id", 1)
+    assert not pipeline.has_pending_data
+
+
 # ---- every row is in exactly one place
 
 KINDS = st.one_of(
@@ -266,12 +320,12 @@ def is_kept(value: Any, found: Any) -> bool:
 
 
 @contextmanager
-def loaded(rows: list[Row], contract: Row) -> Iterator[tuple[duckdb.DuckDBPyConnection, Any]]:
+def loaded(rows: list[Row], contract: Row) -> Iterator[tuple[duckdb.DuckDBPyConnection, Any, dlt.Pipeline]]:
     connection = duckdb.connect()
     pipeline = dlt.pipeline("p", destination=dlt.destinations.duckdb(connection), dataset_name="data", dev_mode=True)
     pipeline.run([FIRST], table_name="t")
     connection.execute(f"SET search_path = '{pipeline.dataset_name}'")
-    yield connection, pipeline.run(rows, table_name="t", schema_contract=contract)
+    yield connection, pipeline.run(rows, table_name="t", schema_contract=contract), pipeline
     connection.close()
 
 
@@ -283,14 +337,17 @@ def table(connection: duckdb.DuckDBPyConnection, name: str) -> list[Row]:
     return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
 
 
+def numbered(rows: list[Row]) -> list[Row]:
+    """The rows with a number for each, and for each nested row."""
+    kids = [[{"k": 10 * n + k, **kid} for k, kid in enumerate(row.get("kids", []))] for n, row in enumerate(rows)]
+    return [{"n": n, **row, "kids": mine} for n, (row, mine) in enumerate(zip(rows, kids, strict=True))]
+
+
 @given(ROWS, CONTRACTS)
 def test_every_row_is_in_one_place_and_every_value_can_be_had_back(rows: list[Row], contract: Row) -> None:
-    rows = [
-        {"n": n, **row, "kids": [{"k": 10 * n + k, **kid} for k, kid in enumerate(row.get("kids", []))]}
-        for n, row in enumerate(rows)
-    ]
+    rows = numbered(rows)
 
-    with loaded(rows, contract) as (connection, info):
+    with loaded(rows, contract) as (connection, info, _):
         kept = table(connection, "_dlt_quarantine")
         there = {name: table(connection, name) for name in ("t", "t__kids", "t__kids__toys")}
 
@@ -322,3 +379,32 @@ def test_every_row_is_in_one_place_and_every_value_can_be_had_back(rows: list[Ro
                     v for at, v in made.items() if v is not None and (at == column or at.startswith(f"{column}__v_"))
                 ]
                 assert any(is_kept(value, one) for one in values), (column, value, made)
+
+
+@given(ROWS, CONTRACTS)
+def test_a_replay_brings_everything_back(rows: list[Row], contract: Row) -> None:
+    rows = numbered(rows)
+
+    with loaded(rows, contract) as (connection, _, pipeline):
+        pipeline.replay(schema_contract="evolve")
+        assert pipeline.replay(schema_contract="evolve") is None
+        there = {name: table(connection, name) for name in ("t", "t__kids", "t__kids__toys")}
+
+    owners = {row["_dlt_id"]: row for rows_there in there.values() for row in rows_there}
+    for name, key, all_rows in (("t", "n", rows), ("t__kids", "k", [kid for row in rows for kid in row["kids"]])):
+        found = [row for row in there[name] if row[key] >= 0]
+        assert sorted(row[key] for row in found) == [row[key] for row in all_rows]
+        for row in all_rows:
+            [made] = [one for one in found if one[key] == row[key]]
+            for path, value in scalars(row):
+                column = "__".join(path)
+                values = [
+                    v for at, v in made.items() if v is not None and (at == column or at.startswith(f"{column}__v_"))
+                ]
+                assert any(is_kept(value, one) for one in values), (column, value, made)
+    for kid in [one for one in there["t__kids"] if one["k"] >= 0]:
+        assert owners[kid["_dlt_parent_id"]]["n"] == kid["k"] // 10
+        assert kid["_dlt_list_idx"] == kid["k"] % 10
+    toys = [(owners[toy["_dlt_parent_id"]]["k"], toy["_dlt_list_idx"], toy["value"]) for toy in there["t__kids__toys"]]
+    wanted = [(kid["k"], i, toy) for row in rows for kid in row["kids"] for i, toy in enumerate(kid.get("toys", []))]
+    assert sorted(toys) == wanted

@@ -22,7 +22,7 @@ from dlt.errors import ContractViolation
 from dlt.items import CONTENT, CONTENT_WAS, Batch, Raw, RawColumn, Shard
 from dlt.quarantine import Drop, Sieve, packed
 from dlt.schema.evolve import SYSTEM, add_columns, declare
-from dlt.schema.model import ID, PASSING, Column, Table
+from dlt.schema.model import ID, SCRATCH_ONLY, Column, Table
 from dlt.schema.naming import NameMap, path_text
 from dlt.schema.settings import EVOLVE, Contract, full_contract
 from dlt.schema.tables import inherited
@@ -168,6 +168,9 @@ class Normalizer:
         if known is not None and raw.parent is not None and known.schema_contract != (own and own.schema_contract):
             known = known.with_(schema_contract=own and own.schema_contract)
             self.schema.put(known)
+        if known is not None and "names" not in _notes(known):  # dlt 1.x made it: from now on its name is that of this path
+            known = _noted(known, {**_notes(known), **self.source((batch.table, *raw.path), name)})
+            self.schema.put(known)
         names = NameMap.of_columns(self.schema, known or Table(name), fold=not self.caps.case_sensitive)
         hinted = {} if own is None else _named(own, names)
         if known is None:
@@ -282,7 +285,8 @@ class Normalizer:
             return
         known = mine.wanted.get(name) or target.table.columns.get(name)
         if known is None or known.data_type is None:
-            learned = column_for(self.schema, name, kind, data, self.caps, detect=batch.nested)
+            own = not batch.nested  # the types of an Arrow table are its maker's
+            learned = column_for(self.schema, name, kind, data, self.caps, detect=not own, exact=own)
             known = learned if known is None else _typed(known, learned)
             mine.wanted[name] = known
         told = name in target.declared or self.told(name, kind, known)
@@ -365,7 +369,7 @@ class Normalizer:
 
     def are_new(self, table: str, ids: pa.Array) -> bool:
         """Whether row ids that came with the data are unique in this load, as far as it remembers them."""
-        known = self.given_ids.get(table, frozenset())
+        known = self.given_ids.get(table) or set[int]()
         return (
             len(ids.unique()) == len(ids)
             and len(known) + len(ids) <= MOST_IDS
@@ -454,7 +458,7 @@ class Normalizer:
     def record_batch(self, target: Target, mine: Placed, rows: int) -> pa.RecordBatch:
         columns = target.table.columns
         fields = [
-            pa.field(name, data.type, metadata=JSON_FIELD if name not in PASSING and columns[name].data_type == "json" else None)
+            pa.field(name, data.type, metadata=JSON_FIELD if name not in SCRATCH_ONLY and columns[name].data_type == "json" else None)
             for name, data in mine.arrays.items()
         ]
         if not fields:
@@ -464,9 +468,9 @@ class Normalizer:
     def remember(self, target: Target) -> None:
         """Note in the schema that the table has data, and which keys its names were made of."""
         noted = _notes(target.table)
-        names = target.names.to_record()
-        if not noted.get("seen-data") or ONCE in noted or noted.get("names") != names:
-            noted["seen-data"], noted["names"] = True, names
+        learned = {"seen-data": True, "names": target.names.to_record(), "columns": len(target.table.columns)}
+        if ONCE in noted or any(noted.get(key) != value for key, value in learned.items()):
+            noted |= learned
             noted.pop(ONCE, None)
             target.table = target.table.with_(extra={**target.table.extra, "x-normalizer": noted})
             self.schema.put(target.table)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from dlt.arrow.ids import random_ids
 from dlt.arrow.unshred import rows_of, without
-from dlt.arrow.values import Unsupported, plain_converter
+from dlt.arrow.values import plain_converter
 from dlt.errors import SchemaError
 from dlt.items import Batch, Shard
 from dlt.schema.model import QUARANTINE, Column, Table
@@ -104,8 +104,8 @@ class Quarantine:
         links: Sequence[Link] | None = None,
         hints: Table | None = None,
     ) -> None:
-        """Keep these rows (as they were yielded). With `whole_row` they are not loaded at all, otherwise only the value
-        of `column` is missing in the loaded row. The ledger is the caller's to book. `hints` may say `x-on-bad-rows`."""
+        """Keep these rows (as they were yielded). With `whole_row` they are not loaded at all, and the caller's to book in
+        the ledger; otherwise only the value of `column` is missing in the loaded row. `hints` may say `x-on-bad-rows`."""
         if not rows:
             return
         wanted = hints.extra.get(ON_BAD_ROWS) if hints else None
@@ -120,6 +120,8 @@ class Quarantine:
                 hint="mend the data, or set normalize.on_bad_rows, or the hint x-on-bad-rows of the table, to quarantine",
             )
         self.note(table, column, reason, detail, len(rows))
+        if not whole_row:
+            self.ledger.add(table, "values", len(rows))
         for row, position, link in zip(rows, positions, links or [Link()] * len(rows), strict=True):
             if not self.keeps(table, column, position, link, whole_row=whole_row):
                 continue
@@ -356,7 +358,7 @@ def _plain(value: Any, pointer: str, types: dict[str, str], depth: int = 0) -> A
     kind_of: Any = type(value)
     try:
         made = plain_converter(kind_of)(value)
-    except Unsupported:
+    except Exception:  # noqa: BLE001 - code of the user's own type; it is the reason why the row is here
         return repr(value)
     return _plain(made, pointer, types, depth + 1)
 

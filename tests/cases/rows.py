@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -13,6 +14,7 @@ import pytest
 import dlt
 
 DATABASE, DATASET = "cases.duckdb", "ds"
+MANY = 5000  # rows that are more than one batch
 FORMATS = ("arrow", "parquet", "jsonl", "csv", "insert_values")
 both = pytest.mark.parametrize("form", ["dict", "arrow"])
 files = pytest.mark.parametrize("file_format", FORMATS)
@@ -52,6 +54,31 @@ def load(form: str, rows: Sequence[Mapping[str, Any]], table: str = "t", merge_k
 def paged(*pages: Any, **hints: Any) -> Any:
     """A resource `t` that yields these pages one after the other."""
     return dlt.resource(iter(pages), name="t", **hints)
+
+
+def numbered(values: Sequence[Any], start: int = 1) -> list[dict[str, Any]]:
+    """A row for each value."""
+    return [{"id": number, "v": value} for number, value in enumerate(values, start)]
+
+
+def one_by_one(form: str, values: Sequence[Any], schema: pa.Schema | None = None) -> None:
+    """A run for each value."""
+    for row in numbered(values):
+        pipeline().run(shaped(form, [row], schema), table_name="t")
+
+
+def in_turn(form: str, values: Sequence[Any]) -> None:
+    """A run for each stretch of values of one type."""
+    start = 1
+    for _, stretch in groupby(values, type):
+        rows = numbered(list(stretch), start)
+        load(form, rows)
+        start += len(rows)
+
+
+def same(found: Iterable[Any], expected: Iterable[Any]) -> None:
+    """The values are equal and of the same type: True is not 1, 1 is not 1.0."""
+    assert [(type(value), value) for value in found] == [(type(value), value) for value in expected]
 
 
 def sql(query: str) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ import pytest
 
 import dlt
 
-from .rows import both, count, kept, load, notices, paged, pipeline, shaped, sql, stored, tables, types
+from .rows import MANY, both, count, kept, load, notices, paged, pipeline, shaped, sql, stored, tables, types
 
 COLUMNAR = pytest.mark.parametrize("form", ["dict", "arrow", "pandas", "polars"])
 
@@ -289,9 +289,6 @@ def spread(form, rows, runs):
     else:
         for row in rows:
             load(form, [row])
-
-
-MANY = 5000  # rows that are more than one batch
 
 
 def test_c14_row_ids_of_the_user_that_come_again_in_a_later_batch():

@@ -387,7 +387,7 @@ def test_c26_two_processes_merge_at_once(database):
         for writer in writers:
             writer.stdin.write("go\n")
             writer.stdin.flush()
-        assert [writer.wait(60) for writer in writers] == [0, 0]
+        assert [writer.wait(300) for writer in writers] == [0, 0]
     finally:
         for writer in writers:
             writer.kill()

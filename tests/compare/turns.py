@@ -1,6 +1,7 @@
 """Data sets that are loaded in several turns, each from an empty work directory: by one implementation, or by two in turn.
 
-Run by the Python of an implementation: `python turns.py FOLDER TURN` carries out one turn of every data set below FOLDER.
+Run by the Python of an implementation: `python -m compare.turns FOLDER TURN` carries out one turn of every data set below
+FOLDER, or of those whose names follow.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from inputs import FILE, described, pipeline
-
 import dlt
+from compare.inputs import FILE, described, pipeline
 
 Turn = Callable[[Any, int], object]  # a pipeline, the number of the turn from 0
 
@@ -79,7 +79,7 @@ def upserted(made: Any, turn: int) -> None:
 @in_turns
 def versioned(made: Any, turn: int) -> None:
     at = dt.datetime(2024, 1, 1, 2, 3, 4, 5000, tzinfo=dt.timezone(dt.timedelta(hours=1)))
-    stays = {"id": 1, "v": 1.5, "none": None, "day": dt.date(2024, 1, 2), "at": at, "l": [{"n": 1, "o": None}]}
+    stays = {"id": 1, "v": 1.5, "none": None, "day": dt.date(2024, 1, 2), "at": at, "l": [{"n": 1}]}
     changes = {"id": 2, "v": [0.5, 1e-7, 1e-7, 2.0][turn], "none": "x"}
     how: Any = {"disposition": "merge", "strategy": "scd2", "boundary_timestamp": f"2024-0{turn + 1}-01"}
     made.run([stays, changes], table_name="t", write_disposition=how)
@@ -114,18 +114,20 @@ def two_schemas(made: Any, turn: int) -> None:
 @in_turns
 def discarded(made: Any, turn: int) -> None:
     row = {"id": turn, **({"new": "x"} if turn % 2 else {})}
-    made.run([row, {"id": -turn}], table_name="t", schema_contract={"columns": "evolve" if turn < 1 else "discard_value"})
+    made.run(
+        [row, {"id": -turn}], table_name="t", schema_contract={"columns": "evolve" if turn < 1 else "discard_value"}
+    )
 
 
 def main() -> None:
     """Carry out one turn of every data set, and print what the data sets are then."""
     folder, turn = Path(sys.argv[1]), int(sys.argv[2])
     out = {}
-    for name, function in TURNS.items():
+    for name in sys.argv[3:] or TURNS:
         own = folder / name
         own.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(own / "work", ignore_errors=True)
-        function(pipeline(own, f"p_{name}"), turn)
+        TURNS[name](pipeline(own, f"p_{name}"), turn)
         out[name] = {"outcomes": [], **described(own / FILE)}
     print(json.dumps(out))
 

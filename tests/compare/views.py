@@ -9,6 +9,7 @@ Dump = dict[str, Any]
 
 OWN = ("_dlt_version", "_dlt_loads", "_dlt_pipeline_state", "_dlt_quarantine")
 IDS = ("_dlt_id", "_dlt_parent_id", "_dlt_root_id")
+NEGATIVE = ("nullable", "timezone")  # hints that say something when they are false
 NOTES = ("x-normalizer", "x-loader", "x-extractor", "description")
 
 
@@ -28,7 +29,9 @@ def parts(dump: Dump, *, exact_ids: bool = False) -> dict[str, Any]:
             out[f"{name} columns"] = dump["tables"][name]["columns"]
     out["settings"] = {name: schema["settings"] for name, schema in schemas.items()}
     out["normalizers"] = {name: normalizers(schema["normalizers"]) for name, schema in schemas.items()}
-    out["state"] = [_sorted({key: value for key, value in one.items() if key != "_version_hash"}) for one in dump["states"]]
+    out["state"] = [
+        _sorted({key: value for key, value in one.items() if key != "_version_hash"}) for one in dump["states"]
+    ]
     loads = dump["tables"].get("_dlt_loads", {"rows": []})["rows"]
     out["loads"] = sorted([row["schema_name"], row["status"]] for row in loads)
     return out
@@ -64,9 +67,19 @@ def load_ids(dump: Dump) -> list[str]:
 
 
 def hints(table: dict[str, Any]) -> dict[str, Any]:
-    """A stored table without what an implementation notes for itself."""
-    columns = {name: {key: column[key] for key in sorted(column) if key not in NOTES} for name, column in table["columns"].items()}
-    return _sorted({**{key: value for key, value in table.items() if key not in NOTES}, "columns": columns})
+    """A stored table without what an implementation notes for itself, and without what is understood."""
+    columns = {name: _said(column) for name, column in table["columns"].items()}
+    return _sorted({**_said(table), "columns": columns})
+
+
+def _said(hints: dict[str, Any]) -> dict[str, Any]:
+    """Hints that say something: what is understood may be written or not."""
+    understood = [("nullable", True), ("timezone", True)]
+    return {
+        key: value
+        for key, value in hints.items()
+        if key not in NOTES and (key, value) not in understood and (value not in (None, False) or key in NEGATIVE)
+    }
 
 
 def normalizers(stored: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dlt.arrow.files import WriterSettings, open_writer
 from dlt.load.session import Destination, Load
 from dlt.load.steps import Applied, Commit, Copy, Create, Step
 from dlt.package.manifest import ShardFile
-from dlt.schema.model import ROW, Column, Table
+from dlt.schema.model import ROW, WAS, Column, Table
 
 NOW = "2024-05-06T07:08:09.123456+00:00"
 TYPES = {
@@ -38,9 +38,9 @@ def table(name: str, columns: dict[str, str], **hints: Any) -> Table:
     return Table(name, made, **{"resource": None if hints.get("parent") else name, **hints})
 
 
-def numbered(of: Table) -> Table:
+def numbered(of: Table, *names: str) -> Table:
     """A table as it is in the files of a merge."""
-    return of.with_columns([Column(ROW, "bigint")])
+    return of.with_columns([Column(ROW, "bigint"), *(Column(name, "text") for name in names)])
 
 
 def number(rows: list[tuple[Table, list[dict[str, Any]]]]) -> list[tuple[Table, list[dict[str, Any]]]]:
@@ -89,7 +89,8 @@ class Package:
 
     def scratch(self, rows: list[tuple[Table, list[dict[str, Any]]]]) -> list[Copy]:
         """The copies into scratch tables that a merge reads."""
-        pairs = [(numbered(of), mine) for of, mine in number(rows)]
+        was = [WAS] if any(WAS in row for row in rows[0][1]) else []
+        pairs = [(numbered(of, *([] if of.parent else was)), mine) for of, mine in number(rows)]
         return [Copy(of, (self.file(of, mine),) if mine else (), scratch=True) for of, mine in pairs]
 
 

@@ -315,6 +315,30 @@ def test_memory_limit_is_half_of_the_budget(tmp_path, monkeypatch, package):
     assert found.to_pylist() == [{"m": "95.3 MiB", "z": "UTC"}]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_text_files_are_read_with_the_threads_that_memory_is_there_for(tmp_path, package, form):
+    of = table("t", {"a": "bigint", "b": "text"})
+    database = create("duckdb", credentials=str(tmp_path / "x.duckdb"), global_config={"threads": 16})
+    batch = pa.record_batch({"a": list(range(20_000)), "b": ["some text " * 10] * 20_000})
+    steps = [Create(of), Copy(of, tuple(package.file(of, batch, form) for _ in range(16)))]
+    with closing(database.open("ds", package.load())) as session:
+        for step in steps:
+            applied = session.apply(step)
+        assert applied.rows == {"t": 320_000}
+        assert session.driver.rows("SELECT current_setting('threads')") == [(16,)]
+
+
+def test_a_text_file_that_fails_leaves_the_threads_as_they_were(tmp_path, package):
+    of = table("t", {"a": "bigint"})
+    connection = duckdb.connect(str(tmp_path / "x.duckdb"), config={"threads": 16, "memory_limit": "256MB"})
+    database = create("duckdb", credentials=connection)
+    file = package.file(of, [{"a": 1}], "jsonl")
+    (package.folder / file.path).write_text("{no json")
+    with pytest.raises(DestinationRefused):
+        apply(database, package, [Create(of), Copy(of, (file,))])
+    assert connection.execute("SELECT current_setting('threads')").fetchone() == (16,)
+
+
 def test_default_file_is_named_after_the_pipeline(tmp_path, monkeypatch):
     monkeypatch.setenv("DLT_LOCAL_DIR", str(tmp_path))
     assert create("duckdb", pipeline_name="chess").location == str(tmp_path / "chess.duckdb")

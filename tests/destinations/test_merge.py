@@ -11,7 +11,7 @@ import pytest
 from dlt.destinations import duckdb, memory
 from dlt.errors import DestinationRefused, NotBuilt, PlanError
 from dlt.load.steps import Add, Commit, Copy, Create, Merge, Replace, Truncate
-from dlt.schema.model import ROW, Column, Table
+from dlt.schema.model import ROW, WAS, Column, Table
 
 from .packages import Package, append, apply, rows_of, table
 
@@ -40,7 +40,10 @@ def merge(tmp_path):
         package, chain = Package(tmp_path, str(count)), tuple(of for of, _ in rows)
         steps = [Create(of) for of in chain] if count == 1 else []
         steps += package.scratch(rows)
-        return apply(where, package, [*steps, Merge(chain, strategy, at or f"2024-01-0{count}T00:00:00+00:00")])[-2]
+        was = any(WAS in row for row in rows[0][1])
+        return apply(where, package, [*steps, Merge(chain, strategy, at or f"2024-01-0{count}T00:00:00+00:00", was)])[
+            -2
+        ]
 
     return run
 
@@ -296,6 +299,16 @@ def test_scd2_versions_are_the_row_ids_unless_said_otherwise(place, merge):
     own = of.with_columns([Column("ver", "bigint", nullable=False, extra={"x-row-version": True})])
     merge(place, "scd2", [(own, [{"id": 1, "ver": 1, "_dlt_id": "h3"}])])
     assert values(place, "t", "_dlt_id", "_dlt_valid_to") == [("h1", day(2)), ("h2", None)]
+
+
+def test_scd2_knows_rows_by_the_ids_they_had(place, merge):
+    of, items = scd2(id="bigint", new="bigint"), child("t__l", "t")
+    merge(place, "scd2", [(of, [{"id": 1, "_dlt_id": "old"}, {"id": 2, "_dlt_id": "gone"}]), (items, [item(7, "old")])])
+    again = {"id": 1, "_dlt_id": "now", WAS: "old"}
+    applied = merge(place, "scd2", [(of, [again, {"id": 3, "_dlt_id": "h3", WAS: "gone2"}]), (items, [item(7, "now")])])
+    assert values(place, "t", "_dlt_id", "_dlt_valid_to") == [("gone", day(2)), ("h3", None), ("old", None)]
+    assert values(place, "t__l", "_dlt_parent_id") == [("old",)]
+    assert (applied.rows, applied.merged) == ({"t": 1, "t__l": 0}, {"t": 1, "t__l": 1})
 
 
 def test_scd2_names_of_the_validity_columns(place, merge):

@@ -17,7 +17,7 @@ from dlt.destinations import duckdb, memory
 from dlt.load.plan import plan
 from dlt.load.steps import Applied, Copy, Merge, Replace, Step
 from dlt.package.manifest import NORMALIZED, Manifest
-from dlt.schema.model import ROW, Column, Table
+from dlt.schema.model import ROW, WAS, Column, Table
 
 from .packages import Package, loads_row, numbered
 
@@ -51,6 +51,7 @@ load_of = st.fixed_dictionaries(
         "sorted": st.sampled_from([None, None, "asc", "desc"]),
         "version": st.sampled_from([None, None, "n"]),
         "forever": st.sampled_from([None, "9999-12-31"]),
+        "nulls": st.booleans(),  # that nulls count for the row ids of scd2, as they once did
         "said": st.booleans(),  # that the table takes part, with or without rows
         "before": st.sampled_from([None, None, None, "dropped", "truncated"]),
         "rows": st.lists(record, max_size=6),
@@ -136,7 +137,8 @@ def shred(root: Table, load: dict[str, Any], load_id: str) -> tuple[list[dict], 
         own = {key: value for key, value in row.items() if key != "items" and key in root.columns}
         row_id = digest(load_id, number)
         if load["kind"] == "scd2" and load["version"] is None:
-            row_id = digest(sorted((key, value) for key, value in row.items() if value is not None))
+            row_id = digest(sorted((key, value) for key, value in row.items() if value is not None or load["nulls"]))
+            own[WAS] = digest(sorted(row.items()))
         elif load["kind"] in KEYED:
             row_id = digest([own[key] for key in keys])
         if load["kind"] in KEYED and own["gone"] and root.columns["gone"].hard_delete:
@@ -162,7 +164,7 @@ def manifest_of(schema: dict[str, Table], rows: Any, load: dict[str, Any], packa
     files = []
     for table, mine in zip(schema.values(), rows, strict=True):
         merged = schema["t"].write_disposition == "merge"
-        shape = numbered(table) if merged else table
+        shape = numbered(table, WAS) if merged else table
         size = -(-len(mine) // load["files"]) or 1
         for start in range(0, len(mine), size):
             part = [{key: row[key] for key in shape.columns if key in row} for row in mine[start : start + size]]

@@ -218,4 +218,75 @@ def test_not_built() -> None:
         with pytest.raises(NotBuilt):
             made(model, [])
     with pytest.raises(NotBuilt):
-        dlt.resource([], name="rows", columns=Row, schema_contract="evolve")
+        dlt.resource([], name="rows", columns=Row, schema_contract={"data_type": "discard_value"})
+
+
+# ---- contracts that go before what the model says
+
+
+class Street(BaseModel):
+    name: str
+
+
+class Person(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: int
+    street: Street | None = None
+    streets: list[Street] = []
+    friend: Optional[Person] = None  # noqa: UP045
+
+
+def contracted(contract: Any, rows: Any, model: Any = Person) -> list[Any]:
+    return list(dlt.resource(rows, name="rows", columns=model, schema_contract=contract))
+
+
+def test_extra_fields_are_let_in_also_those_of_models_in_fields() -> None:
+    row = {"id": 1, "more": 2, "street": {"name": "a", "no": 1}, "streets": [{"name": "b", "no": 2}]}
+    row["friend"] = {"id": 2, "more": 3, "street": None, "streets": [], "friend": None}
+
+    assert contracted({"columns": "evolve"}, [row]) == [row]
+
+
+def test_extra_fields_are_discarded() -> None:
+    rows = contracted({"columns": "discard_value"}, [{"id": 1, "more": 2, "street": {"name": "a", "no": 1}}])
+
+    assert rows == [{"id": 1, "street": {"name": "a"}, "streets": [], "friend": None}]
+
+
+def test_extra_fields_are_refused() -> None:
+    with pytest.raises(ContractViolation) as failed:
+        contracted({"columns": "freeze"}, [{"id": 1}, {"id": 2, "more": 3}], Row)
+
+    assert (failed.value.column, failed.value.position, failed.value.schema_entity) == ("more", 1, "columns")
+
+
+def test_types_may_be_anything() -> None:
+    rows = contracted({"data_type": "evolve"}, [{"id": "x", "name": 5}], Row)
+
+    assert rows == [{"id": "x", "name": 5}]
+
+
+def test_a_contract_that_comes_later_holds() -> None:
+    resource = dlt.resource([{"id": 1, "more": 2}], name="rows", columns=Row)
+
+    assert list(resource) == [{"id": 1, "name": "none"}]
+    resource.apply_hints(schema_contract={"columns": "evolve"})
+    assert list(resource) == [{"id": 1, "name": "none", "more": 2}]
+    assert resource.schema_contract == {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
+
+
+def test_rows_that_are_set_aside_are_no_items() -> None:
+    @dlt.transformer
+    def seen(rows: Any) -> Any:
+        yield from ({"seen": row["id"]} for row in rows)
+
+    resource = dlt.resource(
+        [[{"id": 1}, {"id": "x"}]], name="r", columns=Row, schema_contract={"data_type": "discard_row"}
+    )
+
+    assert list(resource) == [{"id": 1, "name": "none"}]
+    assert resource.filtered == 0
+    resource = dlt.resource(
+        [[{"id": 1}, {"id": "x"}]], name="r", columns=Row, schema_contract={"data_type": "discard_row"}
+    )
+    assert list(resource | seen) == [{"seen": 1}]

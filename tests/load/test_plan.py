@@ -12,7 +12,7 @@ from dlt.load.plan import plan
 from dlt.load.steps import Add, Commit, Copy, Create, Merge, Replace, Truncate
 from dlt.package.manifest import NORMALIZED, Manifest, ShardFile
 from dlt.schema.capabilities import Capabilities
-from dlt.schema.model import ROW, Column, Table
+from dlt.schema.model import ROW, WAS, Column, Table
 
 NOW = "2024-05-06T07:08:09+00:00"
 ALL = ("delete-insert", "upsert", "scd2", "insert-only", "cdc")
@@ -213,6 +213,16 @@ def test_a_snapshot_without_rows_says_that_all_is_gone(strategy):
 
     assert planned([t], touched=("t",), there=[t]) == [scratch(t), Merge((t,), strategy, NOW)]
     assert planned([t], there=[t]) == []
+
+
+def test_rows_of_scd2_may_come_with_the_ids_they_had():
+    t = merged("scd2", start={"extra": {"x-valid-from": True}}, end={"extra": {"x-valid-to": True}})
+    old, new = file("t", ROW, WAS), file("t", ROW, number=2)
+
+    [copy, merge] = planned([t], [old, new], there=[t])
+
+    assert list(copy.table.columns)[-2:] == [ROW, WAS]
+    assert merge == Merge((t,), "scd2", NOW, was=True)
 
 
 @pytest.mark.parametrize(

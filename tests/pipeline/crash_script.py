@@ -1,7 +1,9 @@
 """Kills real processes in the middle of runs, starts them again and compares what is there with an unbroken run.
 
 A program of its own, so that the process that forks has no threads: libraries are imported once, each run is a forked
-child. `python crash_script.py FOLDER append calls 0 1` kills at every call that changes something, before and after it.
+child. `python crash_script.py FOLDER append,replace calls 0 1` kills before every call that changes something, `... append calls
+3 8` before every eighth from the fourth on, `... append lines 25 1` at 25 lines of our code that chance 1 chooses, and
+`... append time 25 1` from outside at 25 moments. A last argument `12` kills in the first and in the second run.
 """
 
 from __future__ import annotations
@@ -223,7 +225,7 @@ def problems(pipeline: dlt.Pipeline) -> list[str]:
 
 
 class Trap:
-    """Kills this process at the n-th time that something is about to change, or right after it. None: only counts."""
+    """Kills this process at the n-th time that something is about to change. None: only counts."""
 
     def __init__(self, number: int | None) -> None:
         self.number, self.count, self.where = number, 0, ""
@@ -242,10 +244,8 @@ class Trap:
             if not only(*args, **kwargs):
                 return call(*args, **kwargs)
             what = f"{getattr(owner, '__name__', owner)}.{name}{args[:3]!r:.200}"
-            self.point(f"before {what}")
-            result = call(*args, **kwargs)
-            self.point(f"after {what}")
-            return result
+            self.point(what)
+            return call(*args, **kwargs)
 
         setattr(owner, name, trapped)
 
@@ -312,6 +312,21 @@ def in_child(work: Callable[[], Any], kill_after: float | None = None) -> tuple[
     return 0, json.loads(data), words.strip()
 
 
+def warm_up(scenario: Scenario, folder: Path) -> None:
+    """Import in this process what a run imports, so that its children need not."""
+
+    def work() -> list[str]:
+        before = set(sys.modules)
+        for turn in (1, 2):
+            scenario.run(folder, turn)
+        problems(scenario.pipeline(folder))
+        return [name for name in sys.modules if name not in before]
+
+    for name in in_child(work)[1]:
+        importlib.import_module(name)
+    shutil.rmtree(folder)
+
+
 class Checker:
     """Kills the run of one turn in many places. turn 1: the first run ever; turn 2: one with data already there."""
 
@@ -323,9 +338,7 @@ class Checker:
             self._child(lambda number=number: scenario.run(self.template, number))
         self.before = self._child(lambda: content(scenario.pipeline(self.template)))
         self._restore()
-        modules, self.seconds = self._child(lambda: self._timed(turn))
-        for name in modules:
-            importlib.import_module(name)
+        self.seconds = self._child(lambda: self._timed(turn))
         self.after = self._child(lambda: content(scenario.pipeline(self.folder)))
         self.end = self._child(lambda: self._next(turn + 1))
         if self.end["problems"]:
@@ -338,11 +351,10 @@ class Checker:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self.template, self.folder, copy_function=shutil.copyfile)
 
-    def _timed(self, turn: int) -> tuple[list[str], float]:
-        before, started = set(sys.modules), time.perf_counter()
+    def _timed(self, turn: int) -> float:
+        started = time.perf_counter()
         self.scenario.run(self.folder, turn)
-        seconds = time.perf_counter() - started
-        return [name for name in sys.modules if name not in before], seconds
+        return time.perf_counter() - started
 
     def _next(self, turn: int) -> dict[str, Any]:
         self.scenario.run(self.folder, turn)
@@ -412,15 +424,26 @@ def places(checker: Checker, kind: str, first: int, step: int) -> Iterator[tuple
         yield f"{number}/{total} {where}", wrong
 
 
-def main(folder: str, name: str, kind: str, first: str, step: str, turns: str = "12") -> None:
-    """Print how many processes were killed, and as JSON what went wrong where."""
+def sabotage() -> None:
+    """Break the library, to see that this program notices: a load that is there already is loaded again."""
+    import dlt.load.run
+
+    dlt.load.run._committed = lambda *_args: None
+
+
+def main(folder: str, names: str, kind: str, first: str, step: str, turns: str = "12", mode: str = "") -> None:
+    """Print as JSON how many processes were killed and what went wrong where."""
     killed, wrong = 0, []
-    for turn in map(int, turns):
-        checker = Checker(SCENARIOS[name], Path(folder) / f"{name}-{kind}-{turn}", turn)
-        for where, found in places(checker, kind, int(first), int(step)):
-            killed += 1
-            if found:
-                wrong.append({"turn": turn, "where": where, "wrong": found})
+    if mode == "sabotage":
+        sabotage()
+    for name in names.split(","):
+        warm_up(SCENARIOS[name], Path(folder) / "first")
+        for turn in map(int, turns):
+            checker = Checker(SCENARIOS[name], Path(folder) / f"{name}-{kind}-{turn}", turn)
+            for where, found in places(checker, kind, int(first), int(step)):
+                killed += 1
+                if found:
+                    wrong.append({"scenario": name, "turn": turn, "where": where, "wrong": found})
     print(json.dumps({"killed": killed, "wrong": wrong}))
 
 

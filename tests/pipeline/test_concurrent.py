@@ -102,7 +102,7 @@ def test_a_pipeline_that_runs_in_another_process_is_locked_until_that_is_killed(
         ):
             with pytest.raises(PipelineLocked, match="is running already"):
                 change()
-        assert os.path.exists(waiting.working_dir)
+        assert waiting.workdir.path.exists()
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
 
@@ -202,6 +202,38 @@ def test_a_removed_work_directory_does_not_leave_two_with_the_lock(own_folder: P
         pass
 
 
+def test_processes_that_a_killed_run_has_forked_do_not_hold_the_lock() -> None:
+    text = """
+        import os, sys, time, dlt
+
+        def forks():
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+                os._exit(0)
+            print(child, flush=True)
+            time.sleep(600)
+            yield {"n": 1}
+
+        destination = dlt.destinations.duckdb(sys.argv[1])
+        dlt.pipeline("p", destination=destination, dataset_name="ds").run(forks(), table_name="t")
+    """
+    process = script(text, DATABASE)
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    try:
+        with pytest.raises(StepFailed, match="is running already"):
+            pipeline().run([{"n": 2}], table_name="t")
+        process.kill()
+        process.wait()
+        pipeline().run([{"n": 2}], table_name="t")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.communicate()
+
+    assert stored("n") == [(2,)]
+
+
 # ---- one pipeline, two work directories
 
 
@@ -223,6 +255,29 @@ def test_a_load_from_elsewhere_since_the_extract_is_noticed_and_nothing_comes_tw
     assert len(info.parked) == 1
     assert f'retry_package("{info.parked[0]}")' in str(info)
     assert "from another place" in str(here.get_load_package_state(info.parked[0])["failures"])
+    with pytest.raises(StepFailed, match="may be there already"):
+        here.retry_package(info.parked[0])
+    here.retry_package(info.parked[0], anyway=True)
+    assert stored("n") == sorted([*((n,) for n in range(1, 8)), (3,), (4,)])
+    here.run(numbers(8))
+    assert stored("max(n), count(*)") == [(8, 10)]
+
+
+def test_packages_set_aside_for_a_state_from_elsewhere_are_not_put_back_when_the_run_fails() -> None:
+    here, there = pipeline(pipelines_dir="here"), pipeline(pipelines_dir="there")
+    here.run(numbers(2))
+    here.extract(numbers(4))
+    there.run(numbers(5))
+
+    def breaks() -> Iterator[Any]:
+        yield {"n": 0}
+        raise ValueError("it is broken")
+
+    with pytest.raises(StepFailed, match="it is broken"):
+        pipeline(pipelines_dir="here").run(breaks(), table_name="t")
+    pipeline(pipelines_dir="here").run(numbers(6))
+
+    assert stored("n") == [(n,) for n in range(1, 7)]
 
 
 def test_two_work_directories_take_turns() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import dlt
+from dlt.destinations._memory import memory
 from dlt.errors import ContractViolation, PlanError, ResourceError, StepFailed
 from dlt.pipeline import stages
 
@@ -466,6 +468,56 @@ def test_values_without_row_ids_are_refused(data: Data) -> None:
     assert isinstance(failed.value.exception, PlanError)
     assert "_dlt_id" in str(failed.value)
     assert data.open_entries() == [("t", "contract_data_type")]
+
+
+def test_entries_of_another_load_that_hang_on_the_row_are_settled_too(data: Data) -> None:
+    data.run([{"id": 1, "v": 1, "kids": [{"a": 1}]}])
+    first = data.run([{"id": 2, "v": "x", "kids": [{"a": "y"}]}], schema_contract=VALUES)
+    data.pipeline.replay(fix=lambda row: {**row, "v": "z"} if "v" in row else None)
+
+    data.pipeline.replay(load_id=first.loads_ids[0], fix=lambda row: {"id": 2, "v": 2, "kids": [{"a": 2}]})
+
+    assert data.rows("t", "id", "v") == [(1, 1), (2, 2)]
+    assert data.rows("t__kids", "a") == [(1,), (2,)]
+    assert data.open_entries() == []
+
+
+def test_the_state_stays_as_it_is(data: Data) -> None:
+    data.run([{"id": 1, "v": 1}])
+    data.run([{"id": 2, "v": "x"}], schema_contract=TYPES)
+    before = data.rows("_dlt_pipeline_state", "count(*)"), data.pipeline.state["_state_version"]
+
+    data.pipeline.replay(fix=setting(v=2))
+
+    assert (data.rows("_dlt_pipeline_state", "count(*)"), data.pipeline.state["_state_version"]) == before
+
+
+@pytest.mark.parametrize("kind", ["filesystem", "memory"])
+def test_other_destinations(own_folder: Path, kind: str) -> None:
+    """Files can take rows and nested rows, but not update any."""
+    destination = memory() if kind == "memory" else dlt.destinations.filesystem(str(own_folder / "bucket"))
+    pipeline = dlt.pipeline("other", destination=destination, dataset_name="data")
+
+    def ids(table: str, column: str) -> list[Any]:
+        with pipeline.session() as session:
+            return sorted((row[column] for row in session.read(table).read_all().to_pylist()), key=str)
+
+    pipeline.run([{"id": 1, "v": 1, "kids": [{"a": 1}]}], table_name="t")
+    pipeline.run([{"id": 2, "v": "x"}, {"id": 3, "v": 3, "kids": [{"a": "y"}]}], table_name="t", schema_contract=TYPES)
+
+    pipeline.replay(fix=lambda row: {**row, "v": 2} if "id" in row else {**row, "a": 2})
+
+    assert (ids("t", "v"), ids("t__kids", "a")) == ([1, 2, 3], [1, 2])
+    assert pipeline.replay() is None
+    pipeline.run([{"id": 4, "v": "x"}], table_name="t", schema_contract=VALUES)
+    if kind == "memory":
+        pipeline.replay(fix=setting(v=4))
+        assert ids("t", "v") == [1, 2, 3, 4]
+        return
+    with pytest.raises(StepFailed) as failed:
+        pipeline.replay(fix=setting(v=4))
+    assert isinstance(failed.value.exception, PlanError)
+    assert ids("t", "v") == [1, 2, 3, None]
 
 
 # ---- crashes

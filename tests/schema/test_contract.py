@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -99,6 +100,8 @@ def test_root_table(place: Place, mode: str, entity: str, make: Callable[[Rows],
     ledger = info.load_packages[0].ledger["t"]
     assert ledger["extracted"] == ledger.get("loaded", 0) + ledger.get("quarantined", 0)
     assert info.quarantined == ({"t": 1} if mode == "discard_row" else {})
+    assert info.quarantined_values == ({"t": 1} if mode == "discard_value" else {})
+    assert ("Values kept in _dlt_quarantine" in str(info)) is (mode == "discard_value")
     if mode == "evolve":
         assert "_dlt_quarantine" not in place.pipeline.default_schema.tables
     else:
@@ -109,12 +112,12 @@ def test_root_table(place: Place, mode: str, entity: str, make: Callable[[Rows],
             "table_name", "column_name", "reason", "whole_row", "position", "load_id", "row"
         )
         assert entry == ["t", column, f"contract_{entity}", whole, position, info.loads_ids[0]]
-        assert eval(row) == bad
+        assert json.loads(row) == bad
 
 
 @pytest.mark.parametrize("entity", ["columns", "data_type"])
 @pytest.mark.parametrize("mode", ["evolve", *DISCARDS])
-def test_C82_nested_table(place: Place, mode: str, entity: str) -> None:
+def test_c82_nested_table(place: Place, mode: str, entity: str) -> None:
     """Only the nested row goes; its parent and the other nested rows stay, and all are counted."""
     place.run(KNOWN)
     bad = {"a": 3, **NESTED_EXTRA[entity]}
@@ -138,12 +141,12 @@ def test_C82_nested_table(place: Place, mode: str, entity: str) -> None:
         [(table, row, whole, parent, above, index)] = place.quarantine(
             "table_name", "row", "whole_row", "parent_table", "parent_id", "list_idx"
         )
-        assert (table, eval(row), whole, parent, index) == ("t__kids", bad, mode == "discard_row", "t", 1)
+        assert (table, json.loads(row), whole, parent, index) == ("t__kids", bad, mode == "discard_row", "t", 1)
         assert (above,) in place.rows("t", "_dlt_id")
 
 
 @pytest.mark.parametrize("entity", ["columns", "data_type"])
-def test_C82_a_row_takes_its_nested_rows_along(place: Place, entity: str) -> None:
+def test_c82_a_row_takes_its_nested_rows_along(place: Place, entity: str) -> None:
     """The original that is kept holds them all, also those that would have been turned away themselves."""
     place.run(KNOWN)
     bad = {"id": 3, "v": 3, "kids": [{"a": 3}, {"a": 4, **NESTED_EXTRA[entity]}], **EXTRA[entity]}
@@ -154,7 +157,7 @@ def test_C82_a_row_takes_its_nested_rows_along(place: Place, entity: str) -> Non
     assert place.rows("t__kids", "a") == [(1,), (2,)]
     assert info.quarantined == {"t": 1, "t__kids": 2}
     [(table, row, position)] = place.quarantine("table_name", "row", "position")
-    assert (table, eval(row), position) == ("t", bad, 0)
+    assert (table, json.loads(row), position) == ("t", bad, 0)
 
 
 @pytest.mark.parametrize("make", [as_dicts, as_arrow])
@@ -429,11 +432,11 @@ def test_extracted_apart_a_table_that_is_kept_out_stays_out(place: Place) -> Non
 
 
 def test_columns_of_dlt_itself_are_exempt(place: Place) -> None:
-    place.run(FLAT, schema_contract="freeze" if place.tables() else None)
+    place.run(FLAT)
 
     place.run([{"id": 2, "v": 2, "_dlt_id": "own"}], schema_contract={"columns": "freeze", "data_type": "freeze"})
 
-    assert place.rows("t", "_dlt_id")[-1] == ("own",) or ("own",) in place.rows("t", "_dlt_id")
+    assert ("own",) in place.rows("t", "_dlt_id")
 
 
 def test_no_variant_column_is_left_by_a_row_that_is_turned_away(place: Place) -> None:
@@ -478,7 +481,7 @@ def test_positions_count_all_rows_before(place: Place) -> None:
     assert found == [3, 7, 1_007, 2_007, 3_007, 4_007]
 
 
-def test_C12_null_is_compatible_with_a_nested_table(place: Place) -> None:
+def test_c12_null_is_compatible_with_a_nested_table(place: Place) -> None:
     place.run([{"id": 1, "v": 1, "kids": None}])
     place.run([{"id": 2, "v": 2, "kids": [{"a": 1}]}])
     before = place.schema

@@ -24,18 +24,18 @@ NEAR = 5 * 366 * 86400  # seconds
 
 
 def column_for(
-    schema: Schema, name: str, kind: str, data: pa.Array, caps: Capabilities, *, detect: bool = True
+    schema: Schema, name: str, kind: str, data: pa.Array, caps: Capabilities, *, detect: bool = True, exact: bool = False
 ) -> Column:
     """A column for values of this kind: detectors first, then the kind itself with the precision that the values need;
     preferred types by column name go before both; default hints by column name are added. detect: no detectors without,
-    as the columns of an Arrow table have the type that its maker gave them."""
+    as the columns of an Arrow table have the type that its maker gave them; exact: that type says the precision too."""
     preferred = schema.preferred_type(name)
     if preferred is not None:
         column = Column(name, preferred)
     elif kind == "text":
         column = (_detected(schema, name, data, caps) if detect else None) or Column(name, "text")
     elif kind == "decimal":
-        column = _decimal(name, data, caps)
+        column = _decimal(name, data, caps, exact=exact)
     elif kind == "timestamp":
         column = _timestamp(name, data, caps)
     elif kind == "bigint":
@@ -99,9 +99,12 @@ def _timestamp(name: str, data: pa.Array, caps: Capabilities) -> Column:
     return Column(name, "timestamp", timezone=aware)
 
 
-def _decimal(name: str, data: pa.Array, caps: Capabilities) -> Column:
-    """The default precision when all digits fit, else the highest with the scale of the values, else text."""
+def _decimal(name: str, data: pa.Array, caps: Capabilities, *, exact: bool) -> Column:
+    """The default precision when all digits fit, else the highest with the scale of the values, else text. exact: the
+    precision of the data itself, if the destination has it."""
     precision, scale = data.type.precision, data.type.scale
+    if exact and 0 <= scale <= precision <= caps.decimal_digits:
+        return Column(name, "decimal", precision=precision, scale=scale)
     whole = precision - scale
     most, usual = caps.decimal
     if scale <= usual and whole <= most - usual:

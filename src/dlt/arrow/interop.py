@@ -71,7 +71,7 @@ def _source(item: Any) -> pa.RecordBatchReader:
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     if not batch.num_rows:
         return
-    size = batch.get_total_buffer_size()
+    size = batch.nbytes
     rows = min(MOST_ROWS, max(batch.num_rows * MOST_BYTES // max(size, 1), 1_000))
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)

@@ -1,6 +1,7 @@
-"""Settings of a run, resolved once from arguments and the environment into frozen dataclasses.
+"""Settings of a run, resolved once from arguments and the providers into frozen dataclasses.
 
-A setting `normalize.data_writer.file_max_items` is the environment variable `NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS`.
+A setting `normalize.data_writer.file_max_items` is the variable `NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS`, or
+`file_max_items` in the table `[normalize.data_writer]` of `.dlt/config.toml`.
 """
 
 from __future__ import annotations
@@ -14,39 +15,64 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
+from dlt.config.lookup import find
+from dlt.config.providers import CONFIG_TOML, REGISTERED, SECRETS_TOML, refuse_vaults, variable
 from dlt.errors import ConfigError
 
 Value = TypeVar("Value", int, str, bool)
 
-WORDS = {"true": True, "yes": True, "t": True, "y": True, "1": True, "false": False, "no": False, "f": False, "n": False, "0": False}
-
 
 @overload
-def setting(*keys: str, default: Value) -> Value: ...
+def setting(*keys: str, default: Value, pipeline: str | None = ...) -> Value: ...
 @overload
-def setting(*keys: str, default: None) -> str | None: ...
-def setting(*keys: str, default: Any) -> Any:
-    """The first of these settings that the environment has, as a value of the default's type; or the default.
+def setting(*keys: str, default: None, pipeline: str | None = ...) -> str | None: ...
+def setting(*keys: str, default: Any, pipeline: str | None = None) -> Any:
+    """The first of these settings that a provider has, as a value of the default's type (a text for None), or the
+    default. Those below the name of the pipeline, else of the active one, go before all others.
 
-    Raises ConfigError when the text is no such value.
+    Raises ConfigError when the value is none of the type.
     """
-    for key in keys:
-        text = os.environ.get(key.upper().replace(".", "__"))
-        if text is not None:
-            return _typed(key, text, default)
-    return default
+    found = find([tuple(key.split(".")) for key in keys], pipeline=pipeline)
+    if found is None:
+        return default
+    from dlt.config.coerce import Unfit, coerced
 
-
-def _typed(key: str, text: str, default: Any) -> Any:
-    kind = type(default)
+    kind = str if default is None else type(default)
     try:
-        if kind is bool:
-            return WORDS[text.strip().lower()]
-        return int(text) if kind is int else text
-    except (KeyError, ValueError):
+        return coerced(found.value, kind)
+    except Unfit:
+        shown = repr(found.value)[:80] if found.provider != SECRETS_TOML.name else "The value"
         raise ConfigError(
-            f"{text!r} is no {kind.__name__}.", key=key, variable=key.upper().replace(".", "__")
+            f"{shown} is no {kind.__name__}.",
+            key=".".join(found.path),
+            variable=variable(found.path),
+            place=found.provider,
         ) from None
+
+
+def option(*keys: str, kind: Any) -> Any:
+    """The first of these settings that a provider has, as a value of a type such as `dict` or `list[str]`; else None."""
+    found = find([tuple(key.split(".")) for key in keys])
+    if found is None:
+        return None
+    from dlt.config.coerce import Unfit, coerced
+
+    try:
+        return coerced(found.value, kind)
+    except Unfit as wrong:
+        raise ConfigError(f"The value of {found.key} ({found.provider}) {wrong}.", key=".".join(found.path)) from None
+
+
+def mentioned(word: str) -> bool:
+    """False when no provider can have a value below a section of this name; quick."""
+    mark = word.upper() + "__"
+    if any(mark in name for name in os.environ):
+        return True
+    return bool(REGISTERED) or any(_mentions(files.document(), word) for files in (SECRETS_TOML, CONFIG_TOML))
+
+
+def _mentions(document: Mapping[str, Any], word: str) -> bool:
+    return word in document or any(_mentions(one, word) for one in document.values() if isinstance(one, Mapping))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +93,28 @@ class RunSettings:
 
 def run_settings(pipeline_name: str, given: Mapping[str, Any] = MappingProxyType({})) -> RunSettings:
     """The settings of a pipeline. given: what was passed as arguments of `dlt.pipeline`, which comes first."""
-    on_bad_rows = setting("normalize.on_bad_rows", default="quarantine")
+    refuse_vaults()
+    name = pipeline_name or None
+    on_bad_rows = setting("normalize.on_bad_rows", default="quarantine", pipeline=name)
     if on_bad_rows not in ("quarantine", "fail"):
         raise ConfigError(f"{on_bad_rows!r} is not known.", key="normalize.on_bad_rows", hint="use quarantine or fail")
 
-    def of_pipeline(name: str, default: bool) -> bool:
-        if given.get(name) is not None:
-            return bool(given[name])
-        return setting(f"pipelines.{pipeline_name}.{name}", name, default=default)
+    def of_pipeline(option: str, default: bool) -> bool:
+        if given.get(option) is not None:
+            return bool(given[option])
+        return setting(f"pipelines.{pipeline_name}.{option}", option, default=default, pipeline=name)
 
     return RunSettings(
-        memory_limit=_bytes(setting("memory_limit", "runtime.memory_limit", default="512MB")),
-        max_load_tries=setting("load.raise_on_max_retries", default=5),
-        keep_files=not setting("load.delete_completed_jobs", default=True),
+        memory_limit=_bytes(setting("memory_limit", "runtime.memory_limit", default="512MB", pipeline=name)),
+        max_load_tries=setting("load.raise_on_max_retries", default=5, pipeline=name),
+        keep_files=not setting("load.delete_completed_jobs", default=True, pipeline=name),
         fail_on_bad_rows=on_bad_rows == "fail",
         restore_from_destination=of_pipeline("restore_from_destination", True),
         enable_runtime_trace=of_pipeline("enable_runtime_trace", True),
-        row_ids=setting("normalize.json_normalizer.add_dlt_id", default=True),
-        load_ids=setting("normalize.json_normalizer.add_dlt_load_id", default=True),
-        arrow_row_ids=setting("normalize.parquet_normalizer.add_dlt_id", default=False),
-        arrow_load_ids=setting("normalize.parquet_normalizer.add_dlt_load_id", default=False),
+        row_ids=setting("normalize.json_normalizer.add_dlt_id", default=True, pipeline=name),
+        load_ids=setting("normalize.json_normalizer.add_dlt_load_id", default=True, pipeline=name),
+        arrow_row_ids=setting("normalize.parquet_normalizer.add_dlt_id", default=False, pipeline=name),
+        arrow_load_ids=setting("normalize.parquet_normalizer.add_dlt_load_id", default=False, pipeline=name),
     )
 
 

@@ -19,7 +19,7 @@ from dlt.load.executor import Serial, Threads
 from dlt.load.session import Destination, Load
 from dlt.load.steps import Applied, Commit, Copy, Create, Merge, Replace, Step
 from dlt.schema.capabilities import Capabilities
-from dlt.schema.model import PASSING, ROW, STATE, Table
+from dlt.schema.model import ROW, SCRATCH_ONLY, STATE, Table
 from dlt.schema.stored import table_dict
 from dlt.schema.tables import DLT_TABLES
 
@@ -327,7 +327,7 @@ class SinkSession:
         if ROW in file.columns:
             from dlt.destinations._read import batches_of, schema_of
 
-            known = Table(table.name, {name: table.columns[name] for name in file.columns if name not in PASSING})
+            known = Table(table.name, {name: table.columns[name] for name in file.columns if name not in SCRATCH_ONLY})
             schema = schema_of(known, self.sink.caps)
             path = path.with_name("sent-" + path.name)
             _write(path, file.format, schema, batches_of(self._folder() / file.path, file.format, schema))
@@ -367,7 +367,7 @@ class SinkSession:
         columns = {
             name: one
             for name, one in table.typed.items()
-            if name not in PASSING and not (skips and name.startswith(DLT))
+            if name not in SCRATCH_ONLY and not (skips and name.startswith(DLT))
         }
         return table.with_(columns=columns)
 

@@ -228,9 +228,9 @@ class _Line:
         pipe = node.pipe
         token = ACTIVE.set(node.active)
         try:
-            kwargs = {**pipe.kwargs, "meta": meta} if pipe.steps[0].with_meta else pipe.kwargs
+            kwargs = {**node.kwargs, "meta": meta} if pipe.steps[0].with_meta else node.kwargs
             try:
-                made = pipe.gen(item, *(pipe.args or ()), **kwargs)
+                made = pipe.gen(item, *node.args, **kwargs)
             except DltError:
                 raise
             except Exception as cause:

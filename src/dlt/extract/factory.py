@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dlt.errors import NotBuilt, ResourceError
-from dlt.extract.signatures import check_defaults
 from dlt.extract.source import DltSource
 from dlt.extract.state import Active, activated, active_pipeline
 
@@ -57,7 +56,6 @@ class SourceFactory:
             raise ResourceError(f"A source must be a function, and {function.__name__} is a class.")
         if not callable(function):
             raise ResourceError(f"A source must be a function, not {type(function).__name__}.")
-        check_defaults(function)
         self._function = function
         functools.update_wrapper(self, function)
         return self
@@ -107,6 +105,7 @@ class SourceFactory:
         from dlt.schema.settings import checked_name
 
         checked_name(self.name)
+        args, kwargs = self._with_config(args, kwargs)
         schema = self._schema()
         pipeline = active_pipeline()
         active = Active(self.name, getattr(pipeline, "state", None), schema)
@@ -122,6 +121,21 @@ class SourceFactory:
                 )
             source = made if isinstance(made, DltSource) else self._impl_cls.from_data(schema, self.section, made)
         return self._finished(source)
+
+    def _with_config(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments of a call, with those that come from the configuration."""
+        from dlt.config.inject import has_defaults, injected
+
+        if not has_defaults(self._function):
+            return args, kwargs
+        return injected(
+            self._function, args, kwargs, ("sources", self.section, self.name), f"The source {self.name!r}"
+        )
+
+    def __dlt_asks__(self, filling: Any) -> dict[str, Any]:
+        from dlt.config.inject import explained
+
+        return explained(self._function, ("sources", self.section, self.name), filling)
 
     def _schema(self) -> Schema:
         from dlt.schema.schema import Schema

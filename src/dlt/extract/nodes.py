@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,11 @@ class Node:
 
     __slots__ = (
         "active",
+        "args",
         "before",
         "children",
         "closed",
+        "kwargs",
         "limit",
         "paged_from",
         "pipe",
@@ -42,6 +44,8 @@ class Node:
         self.pipe = pipe
         self.active = active
         self.resource: DltResource | None = None  # set when the items are wanted
+        self.args: Sequence[Any] = pipe.args or ()  # for the function, with those of the configuration
+        self.kwargs: Mapping[str, Any] = pipe.kwargs
         self.children: list[Node] = []
         limits = [] if pipe.is_transformer else [step.call for step in pipe.steps if step.kind == "limit"]
         self.limit: Limit = limits[-1] if limits else Limit()
@@ -112,7 +116,25 @@ def graph_of(resources: Sequence[DltResource], state: State, source: DltSource |
     for node in nodes.values():
         _check_bound(node.pipe)
         node.paged_from = _paged_from(node)
+    _configure(nodes.values(), None if source is None or source.gathered else source.section)
     return roots
+
+
+def _configure(nodes: Iterable[Node], section: str | None) -> None:
+    """Give the functions what they take from the configuration: once, before anything runs. section: of the source.
+    Raises ConfigError with all that is missing."""
+    from dlt.config.inject import Call, asked_by, fill
+
+    calls = []
+    for node in nodes:
+        pipe = node.pipe
+        if (asked := asked_by(pipe.gen)) is None:
+            continue
+        own = section or getattr(node.active.resource, "section", None) or ""
+        call = Call(pipe.name, asked, node.args, node.kwargs, ("sources", own, pipe.name), int(pipe.is_transformer))
+        calls.append((node, call))
+    for (node, _), (args, kwargs) in zip(calls, fill([call for _, call in calls]), strict=True):
+        node.args, node.kwargs = args, kwargs
 
 
 def _unlisted(pipe: Pipe) -> DltResource:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dlt.arrow.ids import row_ids
 from dlt.arrow.interop import batches_of, is_columnar, raw_of
 from dlt.arrow.shred import Shape, shred
-from dlt.arrow.values import NoneType, Unsupported, plain_converter
+from dlt.arrow.values import NoneType, plain_converter
 from dlt.items import CONTENT, CONTENT_WAS, Batch, Raw, RawColumn, RefusedRows
 from dlt.schema.model import ID, Table
 
@@ -146,7 +146,7 @@ class Reader:
             if kind is not dict and kind not in (str, int, float, bool, bytes, list):
                 try:
                     plain = plain_converter(kind)(row)
-                except Unsupported:
+                except Exception:  # noqa: BLE001 - code of the user's own type; the shredder says which row it was
                     plain = row
                 made = plain if isinstance(plain, dict) else row
             out.append(made if isinstance(made, dict) else {"value": made})

@@ -14,7 +14,7 @@ from dlt.extract import hints as hinting
 from dlt.extract.hints import Hints, merge_hints, nested_tables, table_of
 from dlt.extract.marks import HintsMeta, TableNameMeta
 from dlt.extract.pipe import Limit, Pipe, Step, StepKind, items_of, kind_of, takes_meta
-from dlt.extract.signatures import bound_arguments, check_defaults, has_meta, missing_arguments, takes_item
+from dlt.extract.signatures import bound_arguments, has_meta, missing_arguments, takes_item
 from dlt.extract.validate import is_model
 
 if TYPE_CHECKING:
@@ -173,7 +173,11 @@ class DltResource:
         pipe = self._pipe
         if self.is_transformer or self.requires_args or not _returns_resource(pipe.gen):
             return self
-        made = pipe.gen(*(pipe.args or ()), **pipe.kwargs)
+        from dlt.config.inject import injected
+
+        sections = ("sources", self.section or "", self.name)
+        args, kwargs = injected(pipe.gen, pipe.args or (), pipe.kwargs, sections, f"The resource {self.name!r}")
+        made = pipe.gen(*args, **kwargs)
         if not isinstance(made, DltResource):
             raise ResourceError(
                 f"The function of the resource {self.name!r} returned {type(made).__name__}, not the resource it promises.",
@@ -326,7 +330,12 @@ class DltResource:
         nested_hints: Any = None,
     ) -> Self:
         """Put hints in the place of those this resource has. None keeps a hint, an empty value removes it, columns are
-        merged by name. As a table variant they hold only for the table they name."""
+        merged by name. As a table variant they hold only for the table they name.
+
+        additional_table_hints: hints whose names begin with `x-`. `{"x-on-bad-rows": "fail"}` makes the first row that
+        cannot be kept as it is (a type, a null, the destination) an error; with "quarantine" such rows go to
+        `_dlt_quarantine`. It goes before the setting `normalize.on_bad_rows`.
+        """
         given = {key: value for key, value in locals().items() if key not in ("self", "create_table_variant")}
         return self.merge_hints(given, create_table_variant)
 
@@ -447,6 +456,11 @@ class DltResource:
 
     # ---- running
 
+    def __dlt_asks__(self, filling: Any) -> dict[str, Any]:
+        from dlt.config.inject import explained
+
+        return explained(self._pipe.gen, ("sources", self.section or "", self.name), filling)
+
     def __iter__(self) -> Iterator[Any]:
         """The items one by one: rows, Arrow tables, frames; pages are opened. Iterators give their items only once."""
         from dlt.extract.evaluate import evaluate
@@ -518,7 +532,6 @@ def _check_data(data: Any, name: str, *, transformer: bool) -> None:
                 resource=name,
                 hint="its first argument is the item",
             )
-    check_defaults(data)
     if isinstance(data, (Mapping, str, bytes, bytearray)) or is_model(data):
         raise ResourceError(
             f"The resource {name!r} cannot be one {type(data).__name__}.",

@@ -127,7 +127,7 @@ class Running:
         pipe = self.node.pipe
         made = pipe.gen
         if callable(made):
-            made = made(*(pipe.args or ()), **pipe.kwargs)
+            made = made(*self.node.args, **self.node.kwargs)
             if made is None:
                 raise ResourceError(
                     f"The function of the resource {pipe.name!r} returned None.",

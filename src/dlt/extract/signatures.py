@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dlt.errors import NotBuilt
-
 
 def missing_arguments(function: Any, given: int) -> list[str]:
     """The names of the arguments without default, after the first `given` ones; none for what is not callable."""
@@ -68,15 +66,3 @@ def has_meta(function: Any) -> bool:
         return "meta" in inspect.signature(function).parameters
     except (TypeError, ValueError):
         return False
-
-
-def check_defaults(function: Any) -> None:
-    """NotBuilt when an argument waits for a value of the configuration: it would be called with a placeholder."""
-    keyword = getattr(function, "__kwdefaults__", None) or {}
-    for value in (*(getattr(function, "__defaults__", None) or ()), *keyword.values()):
-        if getattr(type(value), "__dlt_config_value__", False):
-            raise NotBuilt(
-                "Values from config and secrets are not built yet.",
-                step=getattr(function, "__name__", None),
-                hint="pass the arguments in the call",
-            )

@@ -30,6 +30,7 @@ class DltSource:
         self._resources.add(*resources)
 
     section: str
+    gathered: bool = False  # of resources that a pipeline was given without a source: they keep their own sections
     _schema: Schema
     _resources: ResourceDict
 
@@ -111,6 +112,7 @@ class DltSource:
     def clone(self, with_name: str | None = None) -> Self:
         """A copy with a copy of the schema and of each resource; under another name it is another source."""
         made = type(self)(self._schema.clone(with_name=with_name), self.section)
+        made.gathered = self.gathered
         made._resources.add(*share_memo(self._resources.values()))  # noqa: SLF001
         return made
 
@@ -285,7 +287,9 @@ def _sources(
                 by_name.setdefault(resource.name, resource)
             taken = set(map(id, by_name.values()))
             waiting = [resource for resource in waiting if id(resource) not in taken]
-            yield DltSource(schema or _new_schema(schema_name), section, by_name.values())
+            made = DltSource(schema or _new_schema(schema_name), section, by_name.values())
+            made.gathered = True
+            yield made
 
     for one in _opened(data):
         if isinstance(one, DltSource):

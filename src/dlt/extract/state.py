@@ -36,7 +36,10 @@ PIPELINE: list[Any] = []  # the active pipeline, of the whole process: threads o
 
 def activate_pipeline(pipeline: Any | None) -> None:
     """Make this the active pipeline; None: there is none."""
+    from dlt.config.lookup import use_pipeline
+
     PIPELINE[:] = [] if pipeline is None else [pipeline]
+    use_pipeline(getattr(pipeline, "pipeline_name", None))
 
 
 def active_pipeline() -> Any | None:

@@ -142,8 +142,11 @@ class Validator:
         if relaxed or wanted["columns"] != own["columns"]:
             model = _adjusted(given, ALLOWED[wanted["columns"]], relaxed, {})
         if wanted != own:
-            logger.warning("Model %s: the contract %s goes before what the model says, %s.", given.__name__, wanted, own)
-        validate = TypeAdapter(list[model]).validate_python
+            logger.warning(
+                "Model %s: the contract %s goes before what the model says, %s.", given.__name__, wanted, own
+            )
+        rows: Any = list[model]  # type: ignore[valid-type]  # a type that is made here
+        validate = TypeAdapter(rows).validate_python
         return cls(given, wanted, bool(config.get("return_validated_models")), model, validate)
 
     def __call__(self, rows: list[Any], start: int = 0) -> tuple[list[Any], RefusedRows | None]:
@@ -189,11 +192,11 @@ class Validator:
 
 def _adjusted(model: Any, extra: str, relaxed: bool, made: dict[Any, Any]) -> Any:
     """A model like this one, and like those in its fields, that treats extra fields so; relaxed: and takes any type."""
-    from pydantic import ConfigDict, create_model
+    from pydantic import create_model
 
     if model in made:
         return made[model]
-    base = type(model)(model.__name__, (model,), {"model_config": ConfigDict(extra=extra), "__module__": model.__module__})
+    base = type(model)(model.__name__, (model,), {"model_config": {"extra": extra}, "__module__": model.__module__})
     made[model] = base  # what a model that holds itself finds
     fields: dict[str, Any] = {}
     for name, info in model.model_fields.items():

@@ -25,7 +25,7 @@ from dlt.load.steps import Add, Copy, Create, Truncate
 from dlt.package.ledger import Ledger
 from dlt.package.manifest import Manifest, ShardFile
 from dlt.quarantine import ON_BAD_ROWS, Link, Quarantine, packed
-from dlt.schema.model import ID, LIST_IDX, PARENT_ID, PASSING, QUARANTINE, ROOT_ID, Column, Table
+from dlt.schema.model import ID, LIST_IDX, PARENT_ID, QUARANTINE, ROOT_ID, SCRATCH_ONLY, Column, Table
 from dlt.schema.naming import text_path
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def read(path: Path, kind: str) -> pa.Table:
 def write(folder: Path, file_id: str, kind: str, table: str, data: pa.Table) -> ShardFile:
     """Write rows as a file of a package."""
     if file_id == PROBE:
-        data = data.drop_columns([name for name in PASSING if name in data.column_names])
+        data = data.drop_columns([name for name in SCRATCH_ONLY if name in data.column_names])
     path = PROBE if file_id == PROBE else f"{file_id}.{kind}"
     writer = open_writer(folder / path, kind, data.schema, WriterSettings())
     for batch in data.combine_chunks().to_batches():

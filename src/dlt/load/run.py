@@ -105,9 +105,8 @@ def _try(
     )
     caps = destination.caps
     with closing(destination.open(dataset, about)) as session:
-        if resumed and caps.keeps_state and (there := _committed(session, manifest)):
-            found = {"committed_at": str(there["inserted_at"]), "found": "already committed"}
-            return manifest.with_(result={**(manifest.result or {}), **found}, progress={})
+        if resumed and caps.keeps_state and (found := _committed(session, manifest)):
+            return found
         names = dict.fromkeys([*tables, *manifest.dropped, *manifest.truncated])
         existing = session.reflect([name for name in names if _touched(name, manifest, tables)])
         steps = plan(manifest, tables, existing, caps, commit(session), manifest.created_at)
@@ -193,22 +192,25 @@ def _balance(ledger: Ledger, keeps_state: bool) -> None:
         ledger.check_loaded()
 
 
-def is_committed(manifest: Manifest, destination: Destination, dataset: str, max_tries: int) -> bool:
-    """Whether a package whose load began, and was cut off, is at the destination all the same."""
+def found_committed(manifest: Manifest, destination: Destination, dataset: str, max_tries: int) -> Manifest | None:
+    """The manifest of a package whose load was cut off, if it is at the destination all the same."""
     if manifest.result is None or not destination.caps.keeps_state:
-        return False
+        return None
 
-    def look(_tries: int) -> bool:
+    def look(_tries: int) -> Manifest | None:
         with closing(destination.open(dataset, None)) as session:
-            return _committed(session, manifest) is not None
+            return _committed(session, manifest)
 
     return patiently(look, max_tries)
 
 
-def _committed(session: Session, manifest: Manifest) -> Mapping[str, Any] | None:
-    """The row of this load in `_dlt_loads`. Another pipeline may have used the same load id, with another schema."""
-    rows = session.read(LOADS, {"load_id": manifest.load_id}).read_all().to_pylist()
-    return next((row for row in rows if row.get("schema_name") == manifest.schema_name), None)
+def _committed(session: Session, manifest: Manifest) -> Manifest | None:
+    """The manifest when the load is in `_dlt_loads`: with the same schema, for another pipeline may have the same id."""
+    for row in session.read(LOADS, {"load_id": manifest.load_id}).read_all().to_pylist():
+        if row.get("schema_name") == manifest.schema_name:
+            result = {"committed_at": str(row["inserted_at"]), "found": "already committed"}
+            return manifest.with_(result={**(manifest.result or {}), **result}, progress={})
+    return None
 
 
 def _added(steps: list[Step]) -> dict[str, list[str]]:

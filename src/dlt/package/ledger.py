@@ -7,14 +7,15 @@ from typing import Any
 
 from dlt.errors import LedgerError
 
-ENTRIES = ("extracted", "filtered", "quarantined", "written", "loaded", "merged")
+ENTRIES = ("extracted", "filtered", "quarantined", "values", "written", "loaded", "merged")
 
 
 class Ledger:
     """Counts of rows per table.
 
     extracted: taken from the user's data (nested rows count for their own table); filtered: removed by the user's code or
-    filters; quarantined: kept in `_dlt_quarantine` instead; written: in the files of the package; loaded: in the
+    filters; quarantined: kept in `_dlt_quarantine` instead; values: single values kept there, of rows that are loaded without
+    them (they are no rows of the equation); written: in the files of the package; loaded: in the
     destination; merged: left out by a rule of the user (duplicates by key, unchanged or deleted rows).
     """
 

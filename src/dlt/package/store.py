@@ -119,7 +119,7 @@ class Store:
     def ids(self, stage: str) -> list[str]:
         """Load ids of the packages in a stage, oldest first."""
         try:
-            return sorted(entry.name for entry in os.scandir(self.folder / stage) if entry.is_dir())
+            return sorted([entry.name for entry in os.scandir(self.folder / stage) if entry.is_dir()])
         except FileNotFoundError:
             return []
 
@@ -187,7 +187,10 @@ class Store:
         self._rename(folder, LOADED)
 
     def move(self, load_id: str, stage: str) -> None:
-        """Put a sealed package into another stage as it is; the folder it is in says which one it is."""
+        """Put a sealed package into another stage. The folder says which one it is in; the manifest says it to people."""
+        if stage != ABORTING:
+            with suppress(PackageError):  # what cannot be read can be moved
+                self.update(self.read(load_id).with_(stage=stage))
         self._rename(self.find(load_id), stage)
 
     def _rename(self, folder: Path, stage: str) -> None:

@@ -310,11 +310,19 @@ class LoadInfo(StepInfo):
     @property
     def quarantined(self) -> dict[str, int]:
         """Rows that were turned away and kept in `_dlt_quarantine`, by table."""
+        return self._counts("quarantined")
+
+    @property
+    def quarantined_values(self) -> dict[str, int]:
+        """Values that were turned away and kept in `_dlt_quarantine`, by table; their rows were loaded without them."""
+        return self._counts("values")
+
+    def _counts(self, entry: str) -> dict[str, int]:
         counts: dict[str, int] = {}
         for package in self.load_packages:
             for table, row in package.ledger.items():
-                if row.get("quarantined"):
-                    counts[table] = counts.get(table, 0) + row["quarantined"]
+                if row.get(entry):
+                    counts[table] = counts.get(table, 0) + row[entry]
         return counts
 
     def metrics_dict(self) -> dict[str, Any]:
@@ -342,6 +350,9 @@ class LoadInfo(StepInfo):
         if quarantined := self.quarantined:
             counts = ", ".join(f"{table} {count}" for table, count in quarantined.items())
             lines.append(f"Rows kept in _dlt_quarantine instead of their table: {counts}")
+        if values := self.quarantined_values:
+            counts = ", ".join(f"{table} {count}" for table, count in values.items())
+            lines.append(f"Values kept in _dlt_quarantine, their rows are loaded without them: {counts}")
         lines += [
             f"Load package {load_id} of an earlier run failed again and was set aside: "
             f'pipeline.retry_package("{load_id}") tries it again, pipeline.abort_packages("{load_id}") drops it'

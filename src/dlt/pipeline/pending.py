@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlt.errors import ConfigError, MissingExtra, PackageError, RetryableError
 from dlt.load.plan import root_of
-from dlt.load.run import failure, is_committed
+from dlt.load.run import failure, found_committed
 from dlt.package.manifest import ABORTED, EXTRACTED, FAILED, LOADED, NORMALIZED, Manifest
 from dlt.package.store import ABORTING, BEFORE, BOOKS, read_text
 from dlt.pipeline import state as states
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
 
 logger = logging.getLogger("dlt")
+
+LEFT = "sync"  # the step of a failure: the state that a package stands on was left
 
 # troubles of this machine and its surroundings: they say nothing against a package
 SURROUNDINGS = (RetryableError, ConfigError, MissingExtra, OSError, MemoryError)
@@ -50,8 +52,9 @@ def take_up(pipeline: Pipeline) -> None:
 # ---- finishing
 
 
-def finish_pending(pipeline: Pipeline, *, before_others: bool) -> list[str]:
-    """Normalise and load all packages that wait, oldest first. Returns the load ids of those that were loaded.
+def finish_pending(pipeline: Pipeline, *, before_others: bool) -> tuple[list[str], list[str]]:
+    """Normalise and load all packages that wait, oldest first. Returns the load ids of those that were loaded, and of
+    those that were set aside.
 
     before_others: new data comes next, so one that fails for good is set aside at once; otherwise see `each`.
     """
@@ -67,11 +70,12 @@ def finish_pending(pipeline: Pipeline, *, before_others: bool) -> list[str]:
 
 def each(
     pipeline: Pipeline, load_ids: Iterable[str], work: Callable[[str], object], *, before_others: bool = False
-) -> list[str]:
-    """Work on packages, oldest first; returns the load ids that went well. A package that fails for good raises, but it
-    does not stand in the way for ever: when it had failed before and others wait behind it, it is set aside."""
+) -> tuple[list[str], list[str]]:
+    """Work on packages, oldest first. Returns the load ids that went well, and those that were set aside: a package that
+    fails for good raises, but it does not stand in the way for ever when it had failed before and others wait behind it."""
     packages = pipeline.workdir.packages
     done: list[str] = []
+    aside: list[str] = []
     waiting = list(load_ids)
     for load_id in waiting:
         failures = _failures(packages, load_id)
@@ -87,9 +91,10 @@ def each(
             if not others:
                 raise
             _set_aside(pipeline, load_id, f"{type(error).__name__}: {error}")
+            aside.append(load_id)
         else:
             done.append(load_id)
-    return done
+    return done, aside
 
 
 def _failures(packages: Store, load_id: str) -> int:
@@ -114,12 +119,12 @@ def _set_aside(pipeline: Pipeline, load_id: str, why: str) -> None:
     )
 
 
-def put_back(pipeline: Pipeline) -> None:
-    """Let the packages that this run set aside wait again: it failed too, so perhaps it was not for them."""
+def put_back(pipeline: Pipeline, load_ids: Iterable[str]) -> None:
+    """Let packages that this run set aside wait again: it failed too, so perhaps it was not for them."""
     packages = pipeline.workdir.packages
-    for load_id in pipeline.parked:
+    for load_id in load_ids:
         packages.move(load_id, _stage(packages, load_id))
-    pipeline.parked.clear()
+        pipeline.parked.remove(load_id)
 
 
 def _stage(packages: Store, load_id: str) -> str:
@@ -129,25 +134,29 @@ def _stage(packages: Store, load_id: str) -> str:
 
 
 def detach(pipeline: Pipeline, why: str) -> None:
-    """The state starts from another point than the packages that wait. Those that move the state of a source are set
-    aside: their rows would come twice or leave a gap. The others are loaded, without their state."""
+    """The state starts from another point than the packages here. Those that move the state of a source are set aside:
+    their rows would come twice or leave a gap. The others are loaded, without their state."""
     packages = pipeline.workdir.packages
-    for load_id in packages.pending():
+    for load_id in [*packages.pending(), *packages.ids(FAILED)]:
+        waits = load_id in packages.pending()
         try:
             manifest = packages.read(load_id)
         except PackageError as error:
-            _set_aside(pipeline, load_id, error.message)
+            if waits:
+                _set_aside(pipeline, load_id, error.message)
             continue
         if manifest.state is None:
             continue
-        if manifest.state.get("sources") != _before(packages.find(load_id)).get("state.json", {}).get("sources"):
-            packages.note(load_id, failure(PackageError(why), "sync"))
-            _set_aside(pipeline, load_id, why)
-        else:
-            packages.update(manifest.with_(state=None))
+        before = _before(packages.find(load_id)).get("state.json", {})
+        moves = manifest.state.get("sources") != before.get("sources")
+        packages.update(manifest.with_(state=None))
+        if moves:
+            packages.note(load_id, failure(PackageError(why), LEFT))
+            if waits:
+                _set_aside(pipeline, load_id, why)
 
 
-def retry(pipeline: Pipeline, load_id: str, *, out_of_order: bool) -> None:
+def retry(pipeline: Pipeline, load_id: str, *, anyway: bool) -> None:
     """Try a package that was set aside once more; it stays aside when it fails again."""
     packages = pipeline.workdir.packages
     if load_id not in packages.ids(FAILED):
@@ -156,7 +165,7 @@ def retry(pipeline: Pipeline, load_id: str, *, out_of_order: bool) -> None:
             folder=str(packages.find(load_id)),
             hint="pipeline.list_failed_load_packages() lists those that were",
         )
-    if not out_of_order:
+    if not anyway:
         _check_order(packages, packages.read(load_id))
     packages.move(load_id, _stage(packages, load_id))
     try:
@@ -170,7 +179,13 @@ def retry(pipeline: Pipeline, load_id: str, *, out_of_order: bool) -> None:
 
 
 def _check_order(packages: Store, manifest: Manifest) -> None:
-    """Rows that replace or update others must not come after newer ones."""
+    """Rows that replace or update others must not come after newer ones, and none that may be there already."""
+    hint = "give it up with pipeline.abort_packages and run the source again, or say retry_package(..., anyway=True)"
+    for one in manifest.failures:
+        if one["step"] == LEFT:
+            raise PackageError(
+                f"The rows of load package {manifest.load_id} may be there already: {one['error']}", hint=hint
+            )
     tables = {table.name: table for table in package_schema(packages, manifest.load_id).all_tables}
     changed = {
         name
@@ -183,9 +198,17 @@ def _check_order(packages: Store, manifest: Manifest) -> None:
                 f"A newer load has changed the table since: load package {manifest.load_id} would bring old rows back.",
                 table=again[0],
                 newer_load=newer,
-                hint="give it up with pipeline.abort_packages and run the source again, or, if old rows are what you "
-                "want, say retry_package(..., out_of_order=True)",
+                hint=hint,
             )
+
+
+def is_partial(packages: Store, load_id: str | None) -> bool:
+    """Whether a load that failed has left something at a destination where nothing can be undone."""
+    if load_id is None or load_id not in packages.pending():
+        return False
+    with suppress(PackageError):  # what cannot be read was not loaded
+        return bool(packages.read(load_id).progress.get("steps"))
+    return False
 
 
 # ---- giving up
@@ -212,10 +235,11 @@ def _loaded_after_all(pipeline: Pipeline, load_id: str) -> bool:
         manifest = packages.read(load_id)
     except PackageError:
         return False
-    if not is_committed(manifest, destination, pipeline.dataset_name, pipeline.settings.max_load_tries):
+    found = found_committed(manifest, destination, pipeline.dataset_name, pipeline.settings.max_load_tries)
+    if found is None:
         return False
     logger.warning("Load package %s cannot be given up any more: it was loaded.", load_id)
-    note_loaded(pipeline, packages.finish(manifest, LOADED))
+    note_loaded(pipeline, packages.finish(found, LOADED))
     return True
 
 

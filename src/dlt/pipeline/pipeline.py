@@ -374,7 +374,7 @@ class Pipeline:
                 load_id=self.found.get("load_id"),
                 step_info=found.get("info"),
                 has_pending_data=self.has_pending_data,
-                is_package_partially_loaded=False,
+                is_package_partially_loaded=self._is_partial(),
             )
             raise failure from error
         except BaseException as error:
@@ -385,6 +385,11 @@ class Pipeline:
             if outer and self.settings.enable_runtime_trace and self.workdir.path.exists():
                 with self._only_logged("The trace"):
                     self._trace.save(self.workdir.path / "trace.json")
+
+    def _is_partial(self) -> bool:
+        from dlt.pipeline.pending import is_partial
+
+        return is_partial(self.workdir.packages, self.found.get("load_id"))
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -424,6 +429,10 @@ class Pipeline:
     ) -> LoadInfo | None:
         """Extract, normalise and load data; first what earlier runs left pending, then `data`.
 
+        Before that the newest state of the data set is taken over, unless the one here stands on it. When the data set
+        has nothing any more of a pipeline that has loaded before, the pipeline starts anew, with all rows. A pending
+        package that fails for good is set aside and named in `LoadInfo.parked`.
+
         Returns a LoadInfo, or None when there was nothing to do. Raises StepFailed, whose cause is the error itself.
         """
         from dlt.pipeline.stages import Asked
@@ -441,40 +450,40 @@ class Pipeline:
         with self._step("run", (destination, dataset_name, credentials)) as ran:
             self._sync_once()
             started = datetime.now(UTC)
-            loaded = self._finish_pending(before_others=data is not None)
+            loaded, aside = self._finish_pending(before_others=data is not None)
             if data is None:
                 if loaded or self.parked:
                     ran["info"] = self._load_info(loaded, started)
                 return ran.get("info")
-            with self._parking():
+            with self._parking(aside):
                 built = self._extract(data, asked, NORMALIZED)
                 with self._step("load") as found:
                     info = self._load([one.manifest.load_id for one in built], fresh=True, before=loaded)
                     found["info"] = ran["info"] = info
             return info
 
-    def _finish_pending(self, *, before_others: bool) -> list[str]:
-        """Load what earlier runs left; returns the load ids."""
+    def _finish_pending(self, *, before_others: bool) -> tuple[list[str], list[str]]:
+        """Load what earlier runs left; returns the load ids, and those that were set aside."""
         if not self.has_pending_data:
-            return []
+            return [], []
         from dlt.pipeline.pending import finish_pending
 
         with self._step("load") as found:
             started = datetime.now(UTC)
-            loaded = finish_pending(self, before_others=before_others)
+            loaded, aside = finish_pending(self, before_others=before_others)
             found["info"] = self._load_info(loaded, started)
-            return loaded
+            return loaded, aside
 
     @contextmanager
-    def _parking(self) -> Iterator[None]:
+    def _parking(self, load_ids: Sequence[str]) -> Iterator[None]:
         """When the block fails too, packages that were set aside before it wait again: perhaps it was not for them."""
         try:
             yield
         except BaseException:
-            if self.parked:
+            if load_ids:
                 from dlt.pipeline.pending import put_back
 
-                put_back(self)
+                put_back(self, load_ids)
             raise
 
     def extract(
@@ -564,7 +573,7 @@ class Pipeline:
         else:
             from dlt.pipeline.pending import each
 
-            load_ids = each(self, load_ids, lambda one: load(self, one, resumed=True))
+            load_ids, _ = each(self, load_ids, lambda one: load(self, one, resumed=True))
         return self._load_info([*before, *load_ids], started, first_run=first_run)
 
     def replay(
@@ -590,8 +599,8 @@ class Pipeline:
         with self._step("run"):
             self._sync_once()
             started = datetime.now(UTC)
-            loaded = self._finish_pending(before_others=True)
-            with self._parking():
+            loaded, aside = self._finish_pending(before_others=True)
+            with self._parking(aside):
                 with self._step("extract") as found:
                     built = build(self, Choice(reason, table, column, load_id), fix, schema_contract)
                     found["info"] = self._info(ExtractInfo, built)
@@ -731,16 +740,17 @@ class Pipeline:
             chosen = [load_id] if load_id else waiting
             return chosen if dry_run or not chosen else abort(self, chosen)
 
-    def retry_package(self, load_id: str, *, out_of_order: bool = False) -> LoadInfo:
+    def retry_package(self, load_id: str, *, anyway: bool = False) -> LoadInfo:
         """Try a package that was set aside once more.
 
-        PackageError when it replaces or merges a table that newer loads have changed since, unless `out_of_order`.
+        PackageError, unless `anyway`, when it replaces or merges a table that newer loads have changed since, or when its
+        rows may have come from another work directory meanwhile.
         """
         from dlt.pipeline.pending import retry
 
         with self._step("load") as found:
             started = datetime.now(UTC)
-            retry(self, load_id, out_of_order=out_of_order)
+            retry(self, load_id, anyway=anyway)
             info = found["info"] = self._load_info([load_id], started)
             return info
 
@@ -817,6 +827,7 @@ def _blamed(step: str, error: Exception) -> str:
     """The step that an error belongs to: items are normalised while they are extracted."""
     from dlt.errors import ContractViolation, LedgerError, SchemaError
 
-    blames_data = isinstance(error, (ContractViolation, LedgerError)) or type(error) is SchemaError
+    blames_row = type(error) is SchemaError and "position" in error.context  # not hints that the code gives
+    blames_data = isinstance(error, (ContractViolation, LedgerError)) or blames_row
     return "normalize" if step == "extract" and blames_data else step
 

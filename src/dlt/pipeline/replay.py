@@ -107,13 +107,12 @@ def build(pipeline: Pipeline, choice: Choice, fix: Fix | None, contract: Any) ->
 
 def _chosen(pipeline: Pipeline, session: Session, choice: Choice) -> tuple[dict[Group, list[Entry]], list[Entry]]:
     """The chosen entries by group, and all other open entries that hang on a row that was loaded."""
-    where = {"load_id": choice.load_id} if choice.load_id else None
     done = {row["detail"] for row in _rows(session.read(QUARANTINE, {"reason": "replayed"}), ("detail",))}
     fields = ("_dlt_id", "load_id", "table_name", "column_name", "reason", "whole_row", *Link._fields)
     schema_of = {row["load_id"]: row["schema_name"] for row in _rows(session.read(LOADS), ("load_id", "schema_name"))}
     found: dict[Group, list[Entry]] = {}
     others: list[Entry] = []
-    for row in _rows(session.read(QUARANTINE, where), fields):
+    for row in _rows(session.read(QUARANTINE), fields):
         schema = schema_of.get(row["load_id"])
         if row["reason"] == "replayed" or row["_dlt_id"] in done or schema not in pipeline.schemas:
             continue

@@ -66,6 +66,7 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
     by_schema: dict[str, list[DltSource]] = {}
     for source in sorted(sources, key=lambda source: source.name):
         by_schema.setdefault(source.name, []).append(source)
+    state["schema_names"] = list(dict.fromkeys([*state["schema_names"], *by_schema]))
     built: list[Built] = []
     packages = pipeline.workdir.packages
     try:
@@ -77,7 +78,6 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
             builder = Builder(
                 packages, schema, caps, pipeline.settings, pipeline.pipeline_name, load_id, asked.file_format
             )
-            state["schema_names"] = list(dict.fromkeys([*state["schema_names"], schema_name]))
             one = _package(builder, group, state, asked.refresh, stage)
             if before is not None:
                 pipeline.write_import_schema(builder.declared_schema(before), schema)

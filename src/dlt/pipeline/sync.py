@@ -107,7 +107,7 @@ def take_over(pipeline: Pipeline) -> None:
     def look(_tries: int) -> tuple[Stored | None, bool, list[Schema]]:
         with pipeline.session() as session:
             found = stored_state(session, pipeline.pipeline_name)
-            keep = _is_ours(pipeline, found.load_id) if found else not last or _is_loaded(session, last)
+            keep = _is_ours(pipeline, found) if found else not last or _is_loaded(session, last)
             names = pipeline.state["schema_names"] if keep or found is None else found.state["schema_names"]
             names = [name for name in names if name not in pipeline.schemas or not keep] if keep or found else []
             return found, keep, [schema for name in names if (schema := stored_schema(session, name)) is not None]
@@ -126,29 +126,37 @@ def take_over(pipeline: Pipeline) -> None:
         _start_anew(pipeline)
 
 
-def _is_ours(pipeline: Pipeline, load_id: str) -> bool:
-    """Whether the newest load with a state at the destination is the newest of this work directory."""
+def _is_ours(pipeline: Pipeline, found: Stored) -> bool:
+    """Whether the state here is the newest one at the destination or stands on it. A load is also ours when the process
+    died before it could note that it was committed."""
     last = pipeline.state["_local"].get(LOADED_STATE, "")
-    return bool(load_id == last or (load_id > last and pipeline.workdir.packages.has(load_id)))
+    if found.load_id == last:
+        return True
+    stands_on = found.state["_state_version"] <= pipeline.state["_state_version"]
+    return bool(found.load_id > last and stands_on and pipeline.workdir.packages.has(found.load_id))
 
 
 def check_alone(pipeline: Pipeline, session: Session, manifest: Manifest) -> None:
-    """PackageError when the data set got a state from elsewhere after the rows of this package were extracted: they
-    would be there twice, or the rows in between would be left out."""
+    """PackageError when the data set got another state, or lost its own, after the rows of this package were extracted:
+    they would be there twice, or others would be left out."""
     restores = pipeline.settings.restore_from_destination and not pipeline.dev_mode
     if manifest.state is None or not restores or not pipeline.need_destination().caps.keeps_state:
         return
-    found = stored_state(session, pipeline.pipeline_name)
-    if found is None or _is_ours(pipeline, found.load_id):
+    found, last = stored_state(session, pipeline.pipeline_name), pipeline.state["_local"].get(LOADED_STATE)
+    if _is_ours(pipeline, found) if found else not last or _is_loaded(session, last):
         return
     pipeline.forget_sync()
-    raise PackageError(
+    what = (
         "Another process has loaded with this pipeline, from another work directory, since these rows were extracted: "
-        "they may be there already.",
+        "they may be there already."
+    )
+    gone = "The data set has nothing of this pipeline, which has loaded before: rows before these ones would be missing."
+    raise PackageError(
+        what if found else gone,
         pipeline=pipeline.pipeline_name,
-        other_load=found.load_id,
         dataset=pipeline.dataset_name,
-        hint="run again: the run starts from the newest state, and this package is set aside",
+        other_load=found.load_id if found else None,
+        hint="run again: the run starts from the state of the data set, and this package is set aside",
     )
 
 

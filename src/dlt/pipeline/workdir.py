@@ -22,7 +22,20 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # checked where it is used
 
-LONGEST = 200  # bytes of a name: most file systems take 255, and files are named after pipelines
+_HELD: set[Any] = set()  # open lock files of this process
+
+
+def _leave_to_parent() -> None:
+    """In a forked process: the locks are the parent's. A child that outlives it must not hold them."""
+    for file in _HELD:
+        file.close()
+    _HELD.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+LONGEST = 128  # bytes of a name: file names end at 255 bytes, and those of states have the load id and a hash besides
 
 
 def check_name(name: str) -> str:
@@ -72,12 +85,15 @@ class WorkDir:
                 return
             file = self._locked_file(name)
             try:
+                _HELD.add(file)
                 self._held = True
                 yield True
             finally:
                 self._held = False
-                _unlock(file)
-                file.close()
+                _HELD.discard(file)
+                if not file.closed:
+                    _unlock(file)
+                    file.close()
         finally:
             self._thread.release()
 
@@ -152,7 +168,7 @@ class WorkDir:
         for path in sorted(folder.glob("*.schema.json")) if folder.exists() else []:
             try:
                 schemas.append(Schema.from_dict(json.loads(read_text(path))))
-            except ValueError as error:
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise _damaged(path, "the schema is taken from the destination at the next run") from error
         return {schema.name: schema for schema in schemas}
 

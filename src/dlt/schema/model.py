@@ -19,7 +19,7 @@ ID, LOAD_ID, PARENT_ID, ROOT_ID, LIST_IDX = "_dlt_id", "_dlt_load_id", "_dlt_par
 # columns that are only in files of a load that is merged, under names that no key becomes: the number of the root row; and
 # for scd2 the id by which dlt 1.x knows a row, where that is another one
 ROW, WAS = "_dlt#row", "_dlt#was"
-PASSING = (ROW, WAS)
+SCRATCH_ONLY = (ROW, WAS)
 LOADS, VERSION, STATE, QUARANTINE = "_dlt_loads", "_dlt_version", "_dlt_pipeline_state", "_dlt_quarantine"
 
 

@@ -339,14 +339,17 @@ class NameMap:
 
     @classmethod
     def of_columns(cls, schema: Schema, table: Table, *, fold: bool) -> NameMap:
-        """The names of the columns of a table; knows those of earlier runs by the hint `x-normalizer.names`."""
+        """The names of the columns of a table; knows those of earlier runs by the hint `x-normalizer.names`, and by
+        `x-normalizer.columns` how many there were: others, that somebody else has added since, have no path yet."""
         naming = schema.naming
-        record = (table.extra.get("x-normalizer") or NOTHING).get("names")
+        noted = table.extra.get("x-normalizer") or NOTHING
+        record = noted.get("names")
+        ours = 0 if record is None else noted.get("columns", len(table.columns))
         taken: dict[str, str | None] = dict.fromkeys(table.columns)
-        for name, column in table.columns.items():
+        for place, (name, column) in enumerate(table.columns.items()):
             if column.variant:
                 taken[name] = _variant_text(name)
-            elif record is not None:
+            elif place < ours:
                 taken[name] = _usual(naming, name)
         taken.update((name, name) for name in SYSTEM_COLUMNS)
         return cls(naming, taken, record or NOTHING, fold=fold, whole_keys=schema.whole_keys)

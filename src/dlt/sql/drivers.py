@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from dlt.package.manifest import ShardFile
 
-ROW_BYTES = (
-    32 << 20
-)  # the longest row of a JSON file, 8 times that of a CSV file: DuckDB's buffers are a multiple of it
+ROW_BYTES = 32 << 20  # the longest row of a JSON file, 8 times that of a CSV file
+TEXT_BUFFERS = 112 << 20  # what a thread needs for it: DuckDB's buffers are a multiple of the longest row
+UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 GZIP = b"\x1f\x8b"  # how a compressed file begins
 FORMATS = ("arrow", "parquet", "jsonl", "csv", "insert_values")
 
@@ -68,6 +68,7 @@ class DuckDBDriver:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._threads: int | None = None  # how many there were before they were made fewer
 
     def execute(self, sql: str) -> int:
         rows = self.rows(sql)
@@ -96,9 +97,26 @@ class DuckDBDriver:
                     "A file has a column that its table does not have.", table=file.table, column=unknown[0]
                 )
         for group in _groups(files, folder):
+            self._make_threads_few(group[0].format)
             with translated("reading " + ", ".join(file.path for file in group[:3]), group[0].table):
                 self._insert(target, types, other, group, folder)
+            self._make_threads_many()
         return sum(file.rows for file in files)
+
+    def _make_threads_few(self, file_format: str) -> None:
+        """As many threads as there is memory for their buffers when they read text."""
+        if file_format not in ("jsonl", "csv"):
+            return
+        [(threads, limit)] = self.rows("SELECT current_setting('threads'), current_setting('memory_limit')")
+        most = max(1, int(_bytes(limit) // TEXT_BUFFERS))
+        if threads > most:
+            self._threads = threads
+            self.rows(f"SET GLOBAL threads = {most}")
+
+    def _make_threads_many(self) -> None:
+        if self._threads is not None:
+            self.rows(f"SET GLOBAL threads = {self._threads}")
+            self._threads = None
 
     def _insert(
         self, target: str, types: Mapping[str, str], other: AbstractSet[str], files: Sequence[ShardFile], folder: Path
@@ -149,7 +167,10 @@ class DuckDBDriver:
         self.rows("COMMIT")
 
     def close(self) -> None:
-        self.connection.close()
+        try:
+            self._make_threads_many()
+        finally:
+            self.connection.close()
 
 
 class _Source(NamedTuple):
@@ -230,6 +251,12 @@ def _reader(function: str, paths: Sequence[Path], kinds: Mapping[str, str], **op
     options["compression"] = "'gzip'" if _is_gzip(paths[0]) else "'none'"
     columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in kinds.items())
     return f"{function}({_texts(paths)}, columns={{{columns}}}, {', '.join(f'{k}={v}' for k, v in options.items())})"
+
+
+def _bytes(size: str) -> float:
+    """The bytes of a size as DuckDB writes it: `244.1 MiB`."""
+    number, unit = size.split()
+    return float(number) * UNITS[unit]
 
 
 def _is_gzip(path: Path) -> bool:

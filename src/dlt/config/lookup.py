@@ -1,0 +1,75 @@
+"""Looking a value up: which keys are tried in which order, and what was found where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from dlt.config.providers import Key, Provider, providers, variable
+
+ACTIVE: list[str] = []  # the name of the active pipeline, whose own values go before others
+
+
+class Found(NamedTuple):
+    """A value, and where it comes from."""
+
+    value: Any
+    provider: str
+    path: Key
+
+    @property
+    def key(self) -> str:
+        """The key as the provider spells it."""
+        return spelled(self.provider, self.path)
+
+
+def spelled(provider: str, path: Key) -> str:
+    """A path as a provider spells it."""
+    return variable(path) if provider == "environment" else ".".join(path)
+
+
+def use_pipeline(name: str | None) -> None:
+    """The name that look-ups begin with, before they are tried without it."""
+    ACTIVE[:] = [name] if name else []
+
+
+def paths_of(sections: Sequence[str], *tail: str) -> list[Key]:
+    """The paths of a key: below all sections, then below one less, until it stands alone. `tail`: what is kept together,
+    the key last. A source or resource is also found as `sources.<name>`. Sections that begin with _ do not count."""
+    used = [one for one in sections if one and not one.startswith("_")]
+    found: list[Key] = [(*used[:count], *tail) for count in range(len(used), -1, -1)]
+    if len(used) == 3 and used[0] == "sources":
+        found.insert(2, ("sources", used[2], *tail))
+    return list(dict.fromkeys(found))
+
+
+def find(paths: Sequence[Key], *, secret: bool = False, pipeline: str | None = None) -> Found | None:
+    """The first value for one of these paths. Each provider is asked for all of them, with the name of the pipeline in
+    front; then all providers again without it."""
+    chain = providers(secret=secret)
+    name = pipeline or (ACTIVE[0] if ACTIVE else None)
+    for prefix in ((name,), ()) if name else ((),):
+        for provider in chain:
+            found = _first(provider, [(*prefix, *path) for path in paths])
+            if found is not None:
+                return found
+    return None
+
+
+def _first(provider: Provider, paths: Sequence[Key]) -> Found | None:
+    for path in paths:
+        value = provider.get(path)
+        if value is not None:
+            return Found(value, provider.name, path)
+    return None
+
+
+def tried(paths: Sequence[Key], *, secret: bool = False) -> list[tuple[str, str]]:
+    """The pairs of provider and key that `find` asks for, in order."""
+    prefixes: list[Key] = [(ACTIVE[0],), ()] if ACTIVE else [()]
+    return [
+        (provider.name, spelled(provider.name, (*prefix, *path)))
+        for prefix in prefixes
+        for provider in providers(secret=secret)
+        for path in paths
+    ]

@@ -1,0 +1,242 @@
+"""Where values of the configuration come from: the environment, secret files, TOML files, and providers of the user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Protocol
+
+from dlt.errors import ConfigError, NotBuilt
+
+Key = tuple[str, ...]  # sections, then the name of the value
+
+SECRET_FILES = Path("/run/secrets")  # where Docker and Kubernetes put secrets
+VAULTS = ("enable_airflow_secrets", "enable_google_secrets", "enable_aws_secrets")
+# one word without section in the environment of every process: never meant for an argument of that name
+OF_THE_SYSTEM = frozenset(
+    "PATH HOME USER USERNAME LOGNAME SHELL PWD OLDPWD LANG LANGUAGE TERM EDITOR VISUAL PAGER HOSTNAME HOST TMPDIR TEMP"
+    " TMP DISPLAY MAIL TZ OS CI PYTHONPATH SHLVL COLUMNS LINES DEBUG".split()
+)
+
+
+class Provider(Protocol):
+    """A place that may have a value. `secret`: it may hold secrets, and is asked for them."""
+
+    name: str
+    secret: bool
+
+    def get(self, path: Key) -> Any:
+        """The value at a path, or None."""
+
+
+def variable(path: Key) -> str:
+    """The variable of the environment for a path."""
+    return "__".join(path).upper()
+
+
+class Environment:
+    """Variables: `sources.github.org` is `SOURCES__GITHUB__ORG`."""
+
+    name, secret = "environment", True
+
+    def get(self, path: Key) -> Any:
+        """The text of the variable. Those that every process has, as PATH, are none of ours."""
+        if len(path) == 1 and path[0].upper() in OF_THE_SYSTEM:
+            return None
+        return os.environ.get(variable(path))
+
+
+class SecretEnvironment(Environment):
+    """The same for secrets: a file in /run/secrets goes before the variable. It has dashes: `sources--github--token`."""
+
+    def get(self, path: Key) -> Any:
+        """The text of the file or variable."""
+        name = variable(path).lower().replace("_", "-")
+        for place in (SECRET_FILES / name, SECRET_FILES / name / name):
+            try:
+                return place.read_text(encoding="utf-8").strip()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                continue
+        return super().get(path)
+
+
+class Document:
+    """A provider of a nested mapping, which a function returns once. `locations`: where it comes from, for messages."""
+
+    def __init__(
+        self,
+        name: str,
+        loader: Callable[[], Mapping[str, Any]],
+        supports_secrets: bool = True,
+        locations: tuple[str, ...] = (),
+    ) -> None:
+        self.name, self.secret, self.locations = name, supports_secrets, locations
+        self._loader = loader
+        self._loaded: Mapping[str, Any] | None = None
+
+    def get(self, path: Key) -> Any:
+        """The value or mapping at a path."""
+        return inside(self.document(), path)
+
+    def document(self) -> Mapping[str, Any]:
+        """All that it has."""
+        if self._loaded is None:
+            loaded = self._loader()
+            if not isinstance(loaded, Mapping):
+                raise ConfigError(f"The provider {self.name} must load a dict, not {type(loaded).__name__}.")
+            self._loaded = loaded
+        return self._loaded
+
+
+class TomlFiles:
+    """`secrets.toml` or `config.toml`: that of the profile over that of the project over the global one of this user.
+
+    A file is read once, and again when its time or size has changed. Values set in code lie over them.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.name, self.secret = kind, f"{kind}.toml", kind == "secrets"
+        self.changes: dict[str, Any] = {}
+        self._stamps: tuple[Any, ...] | None = None
+        self._document: dict[str, Any] = {}
+
+    def get(self, path: Key) -> Any:
+        """The value or table at a path."""
+        document = self.document()
+        return inside(document, path) if document else None
+
+    def places(self) -> list[Path]:
+        """The files that are read, those that go before others last. They need not be there."""
+        from dlt.config.settings import data_dir
+
+        folder = settings_dir()
+        found = [data_dir() / self.name, folder / self.name]
+        if (name := profile()) is not None:
+            found.append(folder / f"{name}.{self.name}")
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """All files and changes as one."""
+        places = self.places()
+        stamps = (*((str(place), _stamp(place)) for place in places), len(self.changes))
+        if stamps != self._stamps:
+            document: dict[str, Any] = {}
+            for place in places:
+                _merge(document, _read(place))
+            _merge(document, self.changes)
+            self._document, self._stamps = document, stamps
+        return self._document
+
+    def set(self, path: Key, value: Any) -> None:
+        """Have this value for the rest of the process; the file stays as it is."""
+        at = self.changes
+        for part in path[:-1]:
+            below = at.setdefault(part, {})
+            if not isinstance(below, dict):
+                below = at[part] = {}
+            at = below
+        at[path[-1]] = value
+        self._stamps = None
+
+    def restore(self, changes: dict[str, Any]) -> None:
+        """Take back what was set since `changes` was copied."""
+        self.changes, self._stamps = changes, None
+
+
+def settings_dir() -> Path:
+    """The folder of the settings of this project: `.dlt` in `$DLT_PROJECT_DIR` or in the current folder."""
+    project = Path(os.environ.get("DLT_PROJECT_DIR") or os.getcwd())
+    return project / (os.environ.get("DLT_CONFIG_FOLDER") or ".dlt")
+
+
+def profile() -> str | None:
+    """The profile of a workspace, which is a project with the file `.dlt/.workspace`; None elsewhere."""
+    folder = settings_dir()
+    if not (folder / ".workspace").exists():
+        return None
+    pinned = folder / "profile-name"
+    return os.environ.get("WORKSPACE__PROFILE") or (pinned.read_text().strip() if pinned.exists() else "") or "dev"
+
+
+def inside(document: Any, path: Key) -> Any:
+    """What a nested mapping has at a path, or None."""
+    for part in path:
+        if not isinstance(document, Mapping):
+            return None
+        document = document.get(part)
+    return document
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a TOML file; nothing when there is none. Raises ConfigError when it cannot be read."""
+    if _stamp(path) is None:
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The file is not TOML: {error}.", file=str(path), hint="texts stand in quotes") from None
+    except OSError as error:
+        raise ConfigError(f"The file cannot be read: {error.strerror}.", file=str(path)) from error
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    """Lay a nested mapping over another one."""
+    for key, value in other.items():
+        known = into.get(key)
+        if isinstance(value, Mapping) and isinstance(known, dict):
+            _merge(known, value)
+        else:
+            into[key] = deepcopy(value)
+
+
+# ---- the chain
+
+ENVIRONMENT, SECRET_ENVIRONMENT = Environment(), SecretEnvironment()
+SECRETS_TOML, CONFIG_TOML = TomlFiles("secrets"), TomlFiles("config")
+REGISTERED: list[Provider] = []  # of the user, in the order they were registered
+
+
+def providers(*, secret: bool) -> list[Provider]:
+    """The providers in the order they are asked; for a secret those that may hold one."""
+    if secret:
+        return [SECRET_ENVIRONMENT, SECRETS_TOML, *(one for one in REGISTERED if one.secret)]
+    return [ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *REGISTERED]
+
+
+def register(provider: Provider) -> None:
+    """Ask this provider after all others. Raises ConfigError when there is one of its name."""
+    for attribute in ("name", "secret", "get"):
+        if not hasattr(provider, attribute):
+            raise ConfigError(
+                f"A {type(provider).__name__} is no provider of configuration: it has no {attribute}.",
+                hint="it has name, secret (may it hold secrets?) and get(path), which returns a value or None",
+            )
+    known = [one.name for one in (ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *REGISTERED)]
+    if provider.name in known:
+        raise ConfigError(f"There is a provider {provider.name!r} already.", providers=", ".join(known))
+    REGISTERED.append(provider)
+
+
+def refuse_vaults() -> None:
+    """NotBuilt when the configuration wants a vault to be asked: values would be missing without a word."""
+    for provider in providers(secret=False):
+        for name in VAULTS:
+            wanted = provider.get(("providers", name))
+            if wanted is not None and str(wanted).strip().lower() in ("true", "yes", "t", "y", "1"):
+                raise NotBuilt(
+                    "Secrets from vaults are not built yet.",
+                    key=f"providers.{name}",
+                    hint="register a provider: dlt.config.register_provider(...)",
+                )
