@@ -26,6 +26,8 @@ FIELDS: dict[str, type] = {
     "building.py": WriterSettings,
 }  # whose `one.name` a setting is named after
 
+UNSET = ast.Constant(None)
+
 MEANINGS = {
     "file_formats": "formats of the files it takes, the first is used unless you say otherwise",
     "file_bytes": "a new file is begun at so many bytes",
@@ -124,10 +126,10 @@ def settings() -> dict[str, str | None]:
     for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for scope in functions(tree):
-            for call in calls_of(scope, "setting"):
+            for call in (*calls_of(scope, "setting"), *calls_of(scope, "typed_setting")):
                 keywords = {keyword.arg: keyword.value for keyword in call.keywords}
                 for key in (key for argument in call.args for key in keys_of(argument, scope)):
-                    found.update(expanded(key, keywords["default"], scope, tree, path.name))
+                    found.update(expanded(key, keywords.get("default", UNSET), scope, tree, path.name))
     return found
 
 

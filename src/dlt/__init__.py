@@ -6,10 +6,12 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
+from dlt.config.access import config, secrets  # these stand in the place of the package of the name, too
 from dlt.pipeline.factory import attach, pipeline, run  # the function stands in the place of the package of its name
 
 if TYPE_CHECKING:
     from dlt import destinations
+    from dlt.config.names import TCredentials, TSecretStrValue, TSecretValue
     from dlt.destinations._custom import destination
     from dlt.extract import current
     from dlt.extract import marks as mark
@@ -23,6 +25,9 @@ __version__ = "1.31.0"
 _LATER = {
     "Pipeline": "dlt.pipeline.pipeline:Pipeline",
     "Schema": "dlt.schema.schema:Schema",
+    "TCredentials": "dlt.config.names:TCredentials",
+    "TSecretStrValue": "dlt.config.names:TSecretStrValue",
+    "TSecretValue": "dlt.config.names:TSecretValue",
     "current": "dlt.extract.current",
     "defer": "dlt.extract.decorators:defer",
     "destination": "dlt.destinations._custom:destination",
@@ -36,8 +41,12 @@ _LATER = {
 __all__ = [
     "Pipeline",
     "Schema",
+    "TCredentials",
+    "TSecretStrValue",
+    "TSecretValue",
     "__version__",
     "attach",
+    "config",
     "current",
     "defer",
     "destination",
@@ -46,6 +55,7 @@ __all__ = [
     "pipeline",
     "resource",
     "run",
+    "secrets",
     "source",
     "transformer",
 ]
@@ -55,14 +65,10 @@ __all__ = [
 _PLANNED = {
     "Dataset": "",
     "Relation": "",
-    "TCredentials": "",
-    "TSecretValue": "",
-    "config": ": pass values as arguments, or take them from os.environ",
     "dataset": ": read the tables with the tools of the destination, as duckdb.connect(...)",
     "dbt": "",
     "hub": "",
     "progress": "",
-    "secrets": ": pass values as arguments, or take them from os.environ",
     "sources": ", and with it incremental: write a generator, and keep a cursor in dlt.current.resource_state()",
 }
 

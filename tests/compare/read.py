@@ -1,7 +1,8 @@
 """What an implementation makes of schemas that the other one wrote. Run by the Python of an implementation.
 
-`python -m compare.read FILE`: version and hash of the stored schemas in a file. `... --files KIND`: runs with an import path, so that a
-schema file is written there. `... --imported KIND FOLDER`: runs with the schema file that is in a folder.
+`python -m compare.read FILE`: version and hash of the stored schemas in a file. `... --drawn FILE`: their drawings.
+`... --files KIND`: runs with an import path, so that a schema file is written there. `... --imported KIND FOLDER`: runs with
+the schema file that is in a folder.
 """
 
 from __future__ import annotations
@@ -41,8 +42,12 @@ def main() -> None:
             shutil.copytree(Path(sys.argv[3]) / "schemas", folder)
         print(json.dumps(loaded(folder)))
         return
-    stored = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    stored = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
     schemas = [dlt.Schema.from_dict(one) for one in stored]
+    if sys.argv[1] == "--drawn":
+        mermaid = [one.to_mermaid(hide_descriptions=True) for one in schemas]
+        print(json.dumps({"mermaid": mermaid, "dot": [one.to_dot() for one in schemas]}))
+        return
     print(json.dumps({"schemas": [[one.version, one.version_hash] for one in schemas]}))
 
 

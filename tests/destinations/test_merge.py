@@ -223,6 +223,17 @@ def test_unchanged_rows_are_skipped(place, merge, strategy):
     assert values(place, "t", "id", "v", "_dlt_load_id") == [(1, 1, "1"), (2, 2, "2")]
 
 
+def test_of_rows_with_one_key_that_are_there_all_are_updated_when_one_differs(place, merge, tmp_path):
+    of = root(id="bigint", v="bigint").with_(extra={"x-merge-skip-unchanged-rows": True})
+    append(place, Package(tmp_path, "0"), of, [{"id": 1, "v": 1}, {"id": 1, "v": 2}])
+    package = Package(tmp_path, "x")
+    applied = apply(
+        place, package, [*package.scratch([(of, [{"id": 1, "v": 2}])]), Merge((of,), "upsert", "2024-01-01")]
+    )
+    assert (applied[-2].rows, applied[-2].merged) == ({"t": 1}, {"t": 0})
+    assert values(place, "t", "id", "v") == [(1, 2), (1, 2)]
+
+
 def test_a_row_version_decides_what_is_unchanged(place, merge):
     of = root(id="bigint", n="bigint", v="bigint").with_columns([Column("n", "bigint", extra={"x-row-version": True})])
     of = of.with_(extra={"x-merge-skip-unchanged-rows": True})

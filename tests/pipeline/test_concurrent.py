@@ -351,7 +351,8 @@ def test_c26_a_database_that_another_program_holds_is_tried_again_and_then_named
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     holder = script(
-        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(600)", DATABASE
+        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(600)",
+        DATABASE,
     )
     try:
         assert holder.stdout is not None

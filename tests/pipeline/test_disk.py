@@ -209,7 +209,9 @@ FILLS = """
 def run_filling(command: list[str], folder: str, database: str, **options: Any) -> str:
     arguments = [*command, sys.executable, "-c", textwrap.dedent(FILLS), folder, database]
     environment = {**os.environ, "LOAD__RAISE_ON_MAX_RETRIES": "1"}
-    done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False, timeout=120, **options)
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, env=environment, check=False, timeout=120, **options
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

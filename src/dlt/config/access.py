@@ -46,19 +46,16 @@ class Accessor:
 
     def get(self, key: str, expected_type: Any = None) -> Any:
         """The value as it is, or as one of a type, which may be a credentials class; None when nobody has it."""
+        from dlt.config.coerce import UnfitError, coerced, is_spec, members
+
+        if expected_type is not None and is_spec(members(expected_type)[0]):
+            return _spec(key, members(expected_type)[0])
         found = self._find(key)
         if found is None or expected_type is None:
             return None if found is None else found.value
-        from dlt.config.coerce import Unfit, coerced, is_spec, members
-
-        kinds = members(expected_type)
-        if is_spec(kinds[0]) and isinstance(found.value, Mapping):
-            from dlt.config.spec import resolve_configuration
-
-            return resolve_configuration(kinds[0].from_value(found.value), explicit_value=found.value)
         try:
             return coerced(found.value, expected_type)
-        except Unfit as wrong:
+        except UnfitError as wrong:
             raise ConfigError(f"The value of {found.key} ({found.provider}) {wrong}.", key=key) from None
 
     def __contains__(self, key: str) -> bool:
@@ -119,6 +116,20 @@ class Accessor:
 
     def __repr__(self) -> str:
         return f"<dlt.{self._name}>"
+
+
+def _spec(key: str, kind: Any) -> Any:
+    """An object of a configspec class from the value or the fields at a key; None when there are none."""
+    from dlt.config.report import error_of
+    from dlt.config.spec import Filling, touched
+
+    filling = Filling()
+    made = filling.filled(kind, (), _path(key))
+    if not touched(filling):
+        return None
+    if filling.missing or filling.wrong:
+        raise error_of(kind.__name__, filling)
+    return made
 
 
 def _path(key: str) -> Key:

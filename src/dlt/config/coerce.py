@@ -11,9 +11,21 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
-WORDS = {"true": True, "yes": True, "t": True, "y": True, "1": True, "false": False, "no": False, "f": False, "n": False, "0": False}
+WORDS = {
+    "true": True,
+    "yes": True,
+    "t": True,
+    "y": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "f": False,
+    "n": False,
+    "0": False,
+}
+Moment = TypeVar("Moment", datetime, date, time)
 UNIONS = (Union, types.UnionType)
 SIMPLE = (bool, int, float, str, bytes, Decimal, date, datetime, time, Path)
 LISTS = (list, set, frozenset, Sequence, Collection)
@@ -30,7 +42,7 @@ class Secret:
 SECRET = Secret()
 
 
-class Unfit(ValueError):
+class UnfitError(ValueError):
     """The value is not of the type."""
 
 
@@ -87,7 +99,7 @@ def name_of(hint: Any) -> str:
 
 
 def coerced(value: Any, hint: Any) -> Any:
-    """The value as one of the type. Raises Unfit, without showing the value, which may be a secret."""
+    """The value as one of the type. Raises UnfitError, without showing the value, which may be a secret."""
     kinds = members(hint)
     if len(kinds) > 1:
         return _one_of(value, kinds)
@@ -102,9 +114,9 @@ def _one_of(value: Any, kinds: list[Any]) -> Any:
     for kind in kinds:
         try:
             return _coerced(value, kind)
-        except Unfit:
+        except UnfitError:
             continue
-    return _unfit(value, Union[tuple(kinds)])
+    raise UnfitError(f"is {type(value).__name__} and no {' or '.join(map(name_of, kinds))}")
 
 
 def _coerced(value: Any, hint: Any) -> Any:
@@ -128,7 +140,7 @@ def _coerced(value: Any, hint: Any) -> Any:
 
 
 def _unfit(value: Any, hint: Any) -> NoReturn:
-    raise Unfit(f"is {type(value).__name__} and no {name_of(hint)}")
+    raise UnfitError(f"is {type(value).__name__} and no {name_of(hint)}")
 
 
 def _bool(value: Any) -> bool:
@@ -139,20 +151,25 @@ def _bool(value: Any) -> bool:
 
 
 def _int(value: Any) -> int:
+    number = value
     if isinstance(value, str):
+        text = value.strip()
         try:
-            text = value.strip()
             return int(text, 16) if text.lower().lstrip("+-").startswith("0x") else int(text)
         except ValueError:
-            value = _float(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1:
-        return int(value)
-    _unfit(value, int)
+            number = float(text) if FLOAT.fullmatch(text) else None
+    if isinstance(number, (int, float)) and not isinstance(number, bool) and number == number // 1:
+        return int(number)
+    return _unfit(value, int)
 
 
 def _float(value: Any) -> float:
     try:
-        return float(value) if not isinstance(value, bool) and isinstance(value, (int, float, str)) else _unfit(value, float)
+        return (
+            float(value)
+            if not isinstance(value, bool) and isinstance(value, (int, float, str))
+            else _unfit(value, float)
+        )
     except ValueError:
         _unfit(value, float)
 
@@ -194,7 +211,7 @@ def _time(value: Any) -> time:
     return _iso(value, time) if isinstance(value, str) else value if isinstance(value, time) else _unfit(value, time)
 
 
-def _iso(text: str, kind: Any) -> Any:
+def _iso(text: str, kind: type[Moment]) -> Moment:
     try:
         return kind.fromisoformat(text.strip())
     except ValueError:
@@ -223,7 +240,7 @@ def _json(text: str, kind: type) -> Any:
     try:
         found = json.loads(text)
     except ValueError:
-        raise Unfit(f"is no JSON of a {kind.__name__}") from None
+        raise UnfitError(f"is no JSON of a {kind.__name__}") from None
     return found if isinstance(found, kind) else _unfit(found, kind)
 
 
@@ -246,13 +263,13 @@ def _tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
         try:
             value = ast.literal_eval(value.strip())
         except (ValueError, SyntaxError):
-            raise Unfit("is no Python tuple") from None
+            raise UnfitError("is no Python tuple") from None
     if not isinstance(value, (list, tuple)):
         _unfit(value, tuple)
     if not kinds or (len(kinds) == 2 and kinds[1] is ...):
         return tuple(coerced(one, kinds[0]) if kinds else one for one in value)
     if len(kinds) != len(value):
-        raise Unfit(f"has {len(value)} values and not {len(kinds)}")
+        raise UnfitError(f"has {len(value)} values and not {len(kinds)}")
     return tuple(coerced(one, kind) for one, kind in zip(value, kinds, strict=True))
 
 
@@ -264,18 +281,19 @@ def _literal(value: Any, allowed: tuple[Any, ...]) -> Any:
         try:
             if _coerced(value, type(one)) == one:
                 return one
-        except (Unfit, KeyError):
+        except (UnfitError, KeyError):
             continue
-    raise Unfit("is none of " + ", ".join(map(repr, allowed)))
+    raise UnfitError("is none of " + ", ".join(map(repr, allowed)))
 
 
 def _enum(value: Any, kind: type[Enum]) -> Enum:
     for one in kind:
         if value is one or value in (one.value, one.name):
             return one
-    raise Unfit("is none of " + ", ".join(str(one.value) for one in kind))
+    raise UnfitError("is none of " + ", ".join(str(one.value) for one in kind))
 
 
+INT = re.compile(r"0|-?[1-9][0-9]*")
 FLOAT = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+(\.\d*)?[eE][-+]?\d+)")
 
 
@@ -287,7 +305,7 @@ def guessed(value: Any) -> Any:
     text = value.strip()
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if text.lstrip("-").isdigit() and text.isascii() and str(int(text)) == text:
+    if INT.fullmatch(text):
         return int(text)
     if FLOAT.fullmatch(text):
         return float(text)

@@ -89,7 +89,9 @@ class ConnectionStringCredentials(Credentials):
         place = f"{login}@{host}" if login else host
         if self.port is not None:
             place += f":{self.port}"
-        query = "&".join(f"{quote_plus(str(key))}={quote_plus(str(value))}" for key, value in (self.query or {}).items())
+        query = "&".join(
+            f"{quote_plus(str(key))}={quote_plus(str(value))}" for key, value in (self.query or {}).items()
+        )
         path = "/" + quote(self.database, safe="/:\\~.-_") if self.database else ""
         return ConnectionString(f"{self.drivername}://{place}{path}" + ("?" + query if query else ""))
 
@@ -185,7 +187,7 @@ class AzureCredentialsWithoutDefaults(Credentials):
     azure_account_host: str | None = None
     azure_storage_account_key: OptionalSecret = None
     azure_storage_sas_token: OptionalSecret = None
-    azure_sas_token_permissions: str = "racwdl"
+    azure_sas_token_permissions: str = "racwdl"  # noqa: S105 - letters for what it allows
     azure_sas_token_expiration_hours: float = 24.0
 
 
@@ -203,10 +205,10 @@ class AzureServicePrincipalCredentials(Credentials):
     """A service principal that may use a storage account."""
 
     azure_storage_account_name: str
-    azure_account_host: str | None = None
     azure_tenant_id: str
     azure_client_id: str
     azure_client_secret: Secret
+    azure_account_host: str | None = None
 
 
 @configspec
@@ -215,19 +217,19 @@ class GcpServiceAccountCredentials(Credentials):
 
     project_id: str
     private_key: Secret
-    private_key_id: str | None = None
     client_email: str
+    private_key_id: str | None = None
     type: str = "service_account"
     token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     auth_uri: str = "https://accounts.google.com/o/oauth2/auth"
 
     def parse_native_representation(self, native_value: Any) -> None:
         """Take the fields of a service account file, whose other fields are not needed."""
-        from dlt.config.coerce import Unfit, coerced
+        from dlt.config.coerce import UnfitError, coerced
 
         try:
             given = coerced(native_value, dict)
-        except Unfit:
+        except UnfitError:
             raise ConfigError("The value is no JSON of a service account.", hint="give the text of its file") from None
         self.update({key: value for key, value in given.items() if key in self.keys()})
 

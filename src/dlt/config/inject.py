@@ -59,7 +59,11 @@ def asked_by(function: Any) -> Asked | None:
     fields = []
     given = function.keywords if isinstance(function, functools.partial) else {}
     for one in signature.parameters.values():
-        if one.default is one.empty or one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) or one.name in ("meta", *given):
+        if (
+            one.default is one.empty
+            or one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+            or one.name in ("meta", *given)
+        ):
             continue
         if hints is None:
             hints = _hints(function)
@@ -133,12 +137,11 @@ def filled(
             continue
         value = filling.value(field, sections, given=given)
         usual = asked.signature.parameters[field.name].default
-        own = usual is not inspect.Parameter.empty and not isinstance(usual, Waiting)
-        if not (own and filling.origins.get(field.name) == Origin("default", "", field.secret)):
+        if not (usual is field.default and filling.origins.get(field.name) == Origin("default", "", field.secret)):
             values[field.name] = value
     ordered = inspect.BoundArguments(
         asked.signature,
-        {name: values[name] for name in asked.signature.parameters if name in values},  # type: ignore[arg-type]  # any mapping does
+        {name: values[name] for name in asked.signature.parameters if name in values},
     )
     return ordered.args[skip:], ordered.kwargs
 
@@ -169,6 +172,20 @@ def fill(calls: Sequence[Call]) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         names = " and ".join(map(repr, owners))
         raise error_of(f"The resource {names}" if len(owners) == 1 else f"The resources {names}", every)
     return out
+
+
+def named(
+    function: Callable[..., Any], kwargs: Mapping[str, Any], sections: Sequence[str], owner: str, *, skip: int
+) -> dict[str, Any]:
+    """The same for a function whose first arguments come with each call: the others by name."""
+    asked = asked_by(function)
+    if asked is None:
+        return dict(kwargs)
+    filling = Filling()
+    args, others = filled(asked, (), kwargs, sections, filling, skip=skip)
+    if filling.missing or filling.wrong:
+        raise error_of(owner, filling)
+    return {**dict(zip(list(asked.signature.parameters)[skip:], args, strict=False)), **others}
 
 
 def injected(
@@ -259,7 +276,7 @@ def _refuse(**options: Any) -> None:
             raise NotBuilt(f"The option {name} of with_config is not built yet.", hint=f"take {name}= away")
 
 
-def _by_spec(function: Callable[..., Any], spec: Any, asked: Asked | None) -> Asked:
+def _by_spec(function: Callable[..., Any], spec: type[Any], asked: Asked | None) -> Asked:
     """The arguments that a configspec describes."""
     if not (is_spec(spec) and issubclass(spec, Configuration)):
         raise ConfigError(f"{spec!r} is no configspec.", key="spec")

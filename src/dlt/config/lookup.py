@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from dlt.config.providers import Key, Provider, providers, variable
+from dlt.config.providers import Key, providers, readers, variable
 
 ACTIVE: list[str] = []  # the name of the active pipeline, whose own values go before others
 
@@ -33,6 +34,17 @@ def use_pipeline(name: str | None) -> None:
     ACTIVE[:] = [name] if name else []
 
 
+@contextmanager
+def for_pipeline(name: str | None) -> Iterator[None]:
+    """Within the block this is the active pipeline for look-ups."""
+    before = ACTIVE[:]
+    use_pipeline(name or (before[0] if before else None))
+    try:
+        yield
+    finally:
+        ACTIVE[:] = before
+
+
 def paths_of(sections: Sequence[str], *tail: str) -> list[Key]:
     """The paths of a key: below all sections, then below one less, until it stands alone. `tail`: what is kept together,
     the key last. A source or resource is also found as `sources.<name>`. Sections that begin with _ do not count."""
@@ -46,21 +58,14 @@ def paths_of(sections: Sequence[str], *tail: str) -> list[Key]:
 def find(paths: Sequence[Key], *, secret: bool = False, pipeline: str | None = None) -> Found | None:
     """The first value for one of these paths. Each provider is asked for all of them, with the name of the pipeline in
     front; then all providers again without it."""
-    chain = providers(secret=secret)
     name = pipeline or (ACTIVE[0] if ACTIVE else None)
+    asked = readers(secret=secret)
     for prefix in ((name,), ()) if name else ((),):
-        for provider in chain:
-            found = _first(provider, [(*prefix, *path) for path in paths])
-            if found is not None:
-                return found
-    return None
-
-
-def _first(provider: Provider, paths: Sequence[Key]) -> Found | None:
-    for path in paths:
-        value = provider.get(path)
-        if value is not None:
-            return Found(value, provider.name, path)
+        for provider, get in asked:
+            for path in paths:
+                value = get((*prefix, *path))
+                if value is not None:
+                    return Found(value, provider, (*prefix, *path))
     return None
 
 

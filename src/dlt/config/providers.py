@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,12 +13,29 @@ from dlt.errors import ConfigError, NotBuilt
 
 Key = tuple[str, ...]  # sections, then the name of the value
 
+PLACES = ("DLT_PROJECT_DIR", "DLT_CONFIG_FOLDER", "DLT_DATA_DIR", "XDG_DATA_HOME", "HOME", "WORKSPACE__PROFILE")
 SECRET_FILES = Path("/run/secrets")  # where Docker and Kubernetes put secrets
 VAULTS = ("enable_airflow_secrets", "enable_google_secrets", "enable_aws_secrets")
 # one word without section in the environment of every process: never meant for an argument of that name
 OF_THE_SYSTEM = frozenset(
-    "PATH HOME USER USERNAME LOGNAME SHELL PWD OLDPWD LANG LANGUAGE TERM EDITOR VISUAL PAGER HOSTNAME HOST TMPDIR TEMP"
-    " TMP DISPLAY MAIL TZ OS CI PYTHONPATH SHLVL COLUMNS LINES DEBUG".split()
+    {"CI", "COLUMNS", "DISPLAY", "EDITOR", "HOME", "HOST", "HOSTNAME", "LANG", "LANGUAGE", "LINES", "LOGNAME"}
+    | {
+        "MAIL",
+        "NAME",
+        "OLDPWD",
+        "OS",
+        "PAGER",
+        "PATH",
+        "PWD",
+        "PYTHONPATH",
+        "SHELL",
+        "SHLVL",
+        "TEMP",
+        "TERM",
+        "TMP",
+        "TMPDIR",
+    }
+    | {"TZ", "USER", "USERNAME", "VISUAL"}
 )
 
 
@@ -99,7 +117,9 @@ class TomlFiles:
     def __init__(self, kind: str) -> None:
         self.kind, self.name, self.secret = kind, f"{kind}.toml", kind == "secrets"
         self.changes: dict[str, Any] = {}
-        self._stamps: tuple[Any, ...] | None = None
+        self._surroundings: tuple[Any, ...] = ()
+        self._places: list[Path] = []
+        self._stamps: list[Any] | None = None
         self._document: dict[str, Any] = {}
 
     def get(self, path: Key) -> Any:
@@ -119,11 +139,13 @@ class TomlFiles:
 
     def document(self) -> dict[str, Any]:
         """All files and changes as one."""
-        places = self.places()
-        stamps = (*((str(place), _stamp(place)) for place in places), len(self.changes))
+        surroundings = _surroundings()
+        if surroundings != self._surroundings:
+            self._surroundings, self._places, self._stamps = surroundings, self.places(), None
+        stamps = list(map(_stamp, self._places))
         if stamps != self._stamps:
             document: dict[str, Any] = {}
-            for place in places:
+            for place in self._places:
                 _merge(document, _read(place))
             _merge(document, self.changes)
             self._document, self._stamps = document, stamps
@@ -145,9 +167,16 @@ class TomlFiles:
         self.changes, self._stamps = changes, None
 
 
+def _surroundings() -> tuple[Any, ...]:
+    """All that says where the files are; when it is the same, so are they."""
+    values = tuple(map(os.environ.get, PLACES))
+    folder = f"{values[0] or os.getcwd()}/{values[1] or '.dlt'}"  # noqa: PTH109 - asked for again and again
+    return (*values, folder, *map(_stamp, (f"{folder}/.workspace", f"{folder}/profile-name")))
+
+
 def settings_dir() -> Path:
     """The folder of the settings of this project: `.dlt` in `$DLT_PROJECT_DIR` or in the current folder."""
-    project = Path(os.environ.get("DLT_PROJECT_DIR") or os.getcwd())
+    project = Path(os.environ.get("DLT_PROJECT_DIR") or Path.cwd())
     return project / (os.environ.get("DLT_CONFIG_FOLDER") or ".dlt")
 
 
@@ -169,9 +198,9 @@ def inside(document: Any, path: Key) -> Any:
     return document
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: str | Path) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)
+        found = os.stat(path)  # noqa: PTH116 - asked for again and again
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_mtime_ns, found.st_size
@@ -215,6 +244,17 @@ def providers(*, secret: bool) -> list[Provider]:
     return [ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *REGISTERED]
 
 
+def readers(*, secret: bool) -> list[tuple[str, Callable[[Key], Any]]]:
+    """What to ask for one look-up: the names of the providers and how they are asked. Files without content are left out."""
+    found: list[tuple[str, Callable[[Key], Any]]] = []
+    for one in providers(secret=secret):
+        if not isinstance(one, TomlFiles):
+            found.append((one.name, one.get))
+        elif document := one.document():
+            found.append((one.name, partial(inside, document)))
+    return found
+
+
 def register(provider: Provider) -> None:
     """Ask this provider after all others. Raises ConfigError when there is one of its name."""
     for attribute in ("name", "secret", "get"):
@@ -223,7 +263,7 @@ def register(provider: Provider) -> None:
                 f"A {type(provider).__name__} is no provider of configuration: it has no {attribute}.",
                 hint="it has name, secret (may it hold secrets?) and get(path), which returns a value or None",
             )
-    known = [one.name for one in (ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *REGISTERED)]
+    known = [one.name for one in providers(secret=False)]
     if provider.name in known:
         raise ConfigError(f"There is a provider {provider.name!r} already.", providers=", ".join(known))
     REGISTERED.append(provider)

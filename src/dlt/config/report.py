@@ -41,12 +41,20 @@ def error_of(owner: str, filling: Filling) -> ConfigError:
 
 def shortest(paths: Sequence[Key]) -> Key:
     """The shortest path that means this value only: `sources.<name>.<key>`, or the one with all sections."""
-    return next((path for path in paths if path[0] == "sources" and len(path) == len(paths[0]) - 1 and path[1:] == paths[0][2:]), paths[0])
+    return next(
+        (
+            path
+            for path in paths
+            if path[0] == "sources" and len(path) == len(paths[0]) - 1 and path[1:] == paths[0][2:]
+        ),
+        paths[0],
+    )
 
 
 def _wanted(one: Missing) -> list[str]:
     path = shortest(one.paths)
-    lines = [f"  {one.name}: set the variable {variable(path)}"]
+    parts = f" to one value such as a connection string, or set {', '.join(one.parts)} below it" if one.parts else ""
+    lines = [f"  {one.name}: set the variable {variable(path)}{parts}"]
     if one.secret and (found := next((path for path in one.paths if CONFIG_TOML.get(path) is not None), None)):
         lines.append(f"    config.toml has {'.'.join(found)}, but this is a secret: move it to secrets.toml")
     return lines
@@ -143,7 +151,12 @@ def _of_section(section: Key) -> list[dict[str, Any]]:
     for provider in providers(secret=False)[1:]:
         for path, value in _leaves(provider.get(section) if section else _whole(provider), section):
             shown = HIDDEN if provider.secret else repr(value)
-            row = {"name": ".".join(path), "value": shown, "provider": provider.name, "key": spelled(provider.name, path)}
+            row = {
+                "name": ".".join(path),
+                "value": shown,
+                "provider": provider.name,
+                "key": spelled(provider.name, path),
+            }
             found.setdefault(row["name"].lower(), row)
     return [found[name] for name in sorted(found)]
 

@@ -35,12 +35,12 @@ def setting(*keys: str, default: Any, pipeline: str | None = None) -> Any:
     found = find([tuple(key.split(".")) for key in keys], pipeline=pipeline)
     if found is None:
         return default
-    from dlt.config.coerce import Unfit, coerced
+    from dlt.config.coerce import UnfitError, coerced
 
     kind = str if default is None else type(default)
     try:
         return coerced(found.value, kind)
-    except Unfit:
+    except UnfitError:
         shown = repr(found.value)[:80] if found.provider != SECRETS_TOML.name else "The value"
         raise ConfigError(
             f"{shown} is no {kind.__name__}.",
@@ -50,16 +50,16 @@ def setting(*keys: str, default: Any, pipeline: str | None = None) -> Any:
         ) from None
 
 
-def option(*keys: str, kind: Any) -> Any:
+def typed_setting(*keys: str, kind: Any) -> Any:
     """The first of these settings that a provider has, as a value of a type such as `dict` or `list[str]`; else None."""
     found = find([tuple(key.split(".")) for key in keys])
     if found is None:
         return None
-    from dlt.config.coerce import Unfit, coerced
+    from dlt.config.coerce import UnfitError, coerced
 
     try:
         return coerced(found.value, kind)
-    except Unfit as wrong:
+    except UnfitError as wrong:
         raise ConfigError(f"The value of {found.key} ({found.provider}) {wrong}.", key=".".join(found.path)) from None
 
 
@@ -146,7 +146,7 @@ def data_dir() -> Path:
 
 def local_dir() -> Path:
     """Where relative database files and buckets are: `$DLT_LOCAL_DIR` or the current folder."""
-    return Path(os.environ.get("DLT_LOCAL_DIR") or os.getcwd())
+    return Path(os.environ.get("DLT_LOCAL_DIR") or Path.cwd())
 
 
 def script_name() -> str:
@@ -154,5 +154,3 @@ def script_name() -> str:
     main = sys.modules.get("__main__")
     file = getattr(main, "__file__", None)
     return Path(file).stem if file else ""
-
-

@@ -8,10 +8,12 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar, get_origin, overload
 
-from dlt.config.coerce import Unfit, coerced, is_known, is_optional, is_spec, members, name_of, without_secret
+from dlt.config.coerce import UnfitError, coerced, is_known, is_optional, is_spec, members, name_of, without_secret
 from dlt.config.lookup import Found, find, paths_of
-from dlt.config.providers import Key
 from dlt.errors import ConfigError
+
+if typing.TYPE_CHECKING:
+    from dlt.config.providers import Key
 
 Spec = TypeVar("Spec")
 HIDDEN = "***"
@@ -28,11 +30,13 @@ class Field(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A required value that nobody has: the names from the outside in, and the paths it was looked for at."""
+    """A required value that nobody has: the names from the outside in, and the paths it was looked for at. parts: of
+    credentials, the fields that would do as well."""
 
     name: str
     paths: tuple[Key, ...]
     secret: bool
+    parts: tuple[str, ...] = ()
 
 
 class Origin(NamedTuple):
@@ -68,7 +72,7 @@ class Configuration:
         """Take the fields from one value, as a connection string. Here: from the text of a JSON object."""
         try:
             given = coerced(native_value, dict)
-        except Unfit:
+        except UnfitError:
             kind = type(self).__name__
             raise ConfigError(
                 f"A {kind} cannot be made of this {type(native_value).__name__}.",
@@ -86,7 +90,7 @@ class Configuration:
     def from_value(cls, value: Any) -> Self:
         """An object of this class from a mapping of its fields or from a native value."""
         made = cls.__new__(cls)
-        for one in dataclasses.fields(typing.cast(Any, cls)):
+        for one in dataclasses.fields(typing.cast("Any", cls)):
             made.__dict__[one.name] = _default_of(one)
         if isinstance(value, Mapping):
             made.update(value)
@@ -150,7 +154,7 @@ class Configuration:
                 )
             try:
                 setattr(self, name, value if value is None or name not in known else coerced(value, known[name].hint))
-            except Unfit as wrong:
+            except UnfitError as wrong:
                 raise ConfigError(f"The field {name!r} of a {type(self).__name__} {wrong}.", key=name) from None
 
     def __repr__(self) -> str:
@@ -179,7 +183,9 @@ def configspec(cls: Any = None, /, *, init: bool = True) -> Any:
         for name, value in list(vars(kind).items()):
             plain = not (name.startswith("_") or callable(value) or hasattr(value, "__get__"))
             if plain and name not in annotations and not hasattr(Configuration, name):
-                raise ConfigError(f"The attribute {name!r} of {kind.__name__} has no type.", hint=f"write {name}: str = ...")
+                raise ConfigError(
+                    f"The attribute {name!r} of {kind.__name__} has no type.", hint=f"write {name}: str = ..."
+                )
             if isinstance(value, (list, dict, set, Configuration)) and name in annotations:
                 setattr(kind, name, dataclasses.field(default_factory=_copier(value)))
         for name, hint in annotations.items():
@@ -199,7 +205,7 @@ def _default_of(one: dataclasses.Field[Any]) -> Any:
 
 
 def _names(kind: type) -> list[str]:
-    return [one.name for one in dataclasses.fields(typing.cast(Any, kind)) if not one.name.startswith("_")]
+    return [one.name for one in dataclasses.fields(typing.cast("Any", kind)) if not one.name.startswith("_")]
 
 
 def fields_of(kind: type) -> tuple[Field, ...]:
@@ -213,9 +219,11 @@ def fields_of(kind: type) -> tuple[Field, ...]:
 
 def _fields(kind: type) -> Iterator[Field]:
     hints = typing.get_type_hints(kind, include_extras=True)
-    for one in dataclasses.fields(typing.cast(Any, kind)):
+    for one in dataclasses.fields(typing.cast("Any", kind)):
         hint = hints[one.name]
-        set_by_code = any(isinstance(mark, NotResolved) or mark is NotResolved for mark in getattr(hint, "__metadata__", ()))
+        set_by_code = any(
+            isinstance(mark, NotResolved) or mark is NotResolved for mark in getattr(hint, "__metadata__", ())
+        )
         if one.name.startswith("_") or set_by_code or get_origin(hint) is Final or hint is Final:
             continue
         if not is_known(hint):
@@ -261,7 +269,7 @@ class Filling:
         self.origins[name] = Origin(found.provider, found.key, field.secret)
         try:
             return coerced(found.value, field.hint)
-        except Unfit as wrong:
+        except UnfitError as wrong:
             shown = "" if field.secret or found.provider != "environment" else f" ({str(found.value)[:80]!r})"
             self.wrong.append(f"{name}: the value of {found.key} ({found.provider}) {wrong}{shown}")
             return field.default
@@ -285,8 +293,12 @@ class Filling:
             first = first or trial
         if first is None:
             raise ConfigError(f"A {type(given).__name__} is no {name_of(field.hint)}.", key=field.name)
-        if given is None and not field.required and not first.wrong and not _touched(first):
-            return field.default
+        if given is None and not first.wrong and not touched(first):
+            if not field.required:
+                return field.default
+            if (whole := _whole(field, kinds[0], sections, tail, first)) is not None:
+                self.missing.append(whole)
+                return None
         self.missing += first.missing
         self.wrong += first.wrong
         return None
@@ -326,7 +338,15 @@ class Filling:
         return made
 
 
-def _touched(filling: Filling) -> bool:
+def _whole(field: Field, kind: Any, sections: Sequence[str], tail: Sequence[str], of: Filling) -> Missing | None:
+    """What to say when nothing is there of an object that can be given as one value."""
+    if kind.parse_native_representation is Configuration.parse_native_representation:
+        return None
+    paths = paths_of(sections, *tail, field.name)
+    return Missing(".".join((*tail, field.name)), tuple(paths), field.secret, tuple(one.name for one in of.missing))
+
+
+def touched(filling: Filling) -> bool:
     """True when a provider had any of the values."""
     return any(origin.provider not in ("default", "argument") for origin in filling.origins.values())
 

@@ -55,7 +55,8 @@ def destination(
 
     The function is called as `f(items, table, ...)`: items are at most `batch_size` rows as dicts, with the file format
     parquet a RecordBatch, with batch_size=0 the path of a file; table is the schema of the table as a dict. Its further
-    arguments come from `kwargs`, from a call of the result (`f(key=...)`) or have a default. When it raises, the load is
+    arguments come from `kwargs`, from a call of the result (`f(key=...)`), or, if they have a default such as
+    `dlt.config.value`, from the configuration: `destination.<name>.<argument>`. When it raises, the load is
     tried again from this batch on; DestinationRefused ends the load. `destination("mine", destination_type="duckdb", ...)`
     is a DuckDB destination that is called "mine".
     """
@@ -185,8 +186,15 @@ class sink:  # noqa: N801 - the public name of it is `destination`
                 hint=f"pass {name}({missing[0]}=...) as the destination, or give them a default",
             )
 
+        from dlt.config.inject import named
+
+        bound = copy.copy(self)
+        bound.arguments = named(
+            self.function, self.arguments, ("destination", name), f"The destination {name!r}", skip=2
+        )
+
         def open_session(_dataset: str, load: Load | None) -> SinkSession:
-            return SinkSession(self, load)
+            return SinkSession(bound, load)
 
         return Destination(name, self.destination_type, self.caps, open_session, name, f"{name} {id(self.function):x}")
 

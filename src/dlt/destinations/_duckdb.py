@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlt.config.settings import data_dir, local_dir, run_settings, setting
+from dlt.config.settings import data_dir, local_dir, mentioned, run_settings, setting, typed_setting
 from dlt.destinations.registry import overridden
 from dlt.errors import ConfigError, missing
 from dlt.load.fit import wanted_replace_strategy
@@ -28,7 +28,15 @@ CAPS = Capabilities(
     transactions=True,
     alter_type=True,
 )
-CONFIG = ("read_only", "extensions", "global_config", "pragmas", "statements", "local_config", "session_timezone")
+CONFIG: dict[str, Any] = {
+    "read_only": bool,
+    "extensions": list[str],
+    "global_config": dict,
+    "pragmas": list[str],
+    "statements": list[str],
+    "local_config": dict,
+    "session_timezone": str,
+}
 
 
 class duckdb:  # noqa: N801 - the public name
@@ -59,6 +67,8 @@ class duckdb:  # noqa: N801 - the public name
         """The destination for one pipeline."""
         given = credentials if credentials is not None else self.credentials
         place = self._place(given, pipeline_name, working_dir)
+        options = {**self._configured(), **self.options} if isinstance(place, str) else self.options
+        unique = self.create_indexes or self._create_indexes()
         memory = run_settings(pipeline_name or "").memory_limit // 2
 
         def open_session(dataset: str, load: Load | None) -> SqlSession:
@@ -66,23 +76,45 @@ class duckdb:  # noqa: N801 - the public name
             from dlt.sql.drivers import DuckDBDriver
             from dlt.sql.session import SqlSession
 
-            connection, catalog = self._connect(place, memory)
+            connection, catalog = self._connect(place, memory, options)
             driver = DuckDBDriver(connection)
-            return SqlSession(driver, DUCKDB, self.caps, dataset, load, catalog=catalog, unique=self.create_indexes)
+            return SqlSession(driver, DUCKDB, self.caps, dataset, load, catalog=catalog, unique=unique)
 
         location = place if isinstance(place, str) else "open connection"
         name = self.destination_name
-        config = {"replace_strategy": wanted_replace_strategy(name, self.replace_strategy, self.caps)}
+        strategy = wanted_replace_strategy(name, self.replace_strategy, self.caps)
+        config = {"replace_strategy": strategy, "environment": self.environment}
         return Destination(name, self.destination_type, self.caps, open_session, location, location, config)
+
+    def _create_indexes(self) -> bool:
+        name = self.destination_name
+        return setting(f"destination.{name}.create_indexes", "destination.duckdb.create_indexes", default=False)
+
+    def _configured(self) -> dict[str, Any]:
+        """The options of connections that the configuration has."""
+        if not mentioned("credentials"):
+            return {}
+        name = self.destination_name
+        found = {
+            key: typed_setting(
+                f"destination.{name}.credentials.{key}", f"destination.duckdb.credentials.{key}", kind=CONFIG[key]
+            )
+            for key in CONFIG
+        }
+        return {key: value for key, value in found.items() if value is not None}
 
     def _place(self, given: Any, pipeline_name: str | None, working_dir: str | None) -> Any:
         """An absolute path, `:memory:` or an open connection."""
         name = self.destination_name
         if given is None:
-            given = setting(f"destination.{name}.credentials", "destination.duckdb.credentials", default=None)
+            given = typed_setting(f"destination.{name}.credentials", "destination.duckdb.credentials", kind=Any)
         file = f"{pipeline_name or 'dlt'}.duckdb" if name == "duckdb" else f"{name}.duckdb"
         if isinstance(given, Mapping):
             given = given.get("database")
+        if given is None:
+            given = setting(
+                f"destination.{name}.credentials.database", "destination.duckdb.credentials.database", default=None
+            )
         if given is None:
             return str(local_dir() / file)
         if isinstance(given, Path):
@@ -105,7 +137,7 @@ class duckdb:  # noqa: N801 - the public name
             return str(folder / file)
         return str(local_dir() / path) if path else str(local_dir() / file)
 
-    def _connect(self, place: Any, memory: int) -> tuple[DuckDBPyConnection, str]:
+    def _connect(self, place: Any, memory: int, options: Mapping[str, Any]) -> tuple[DuckDBPyConnection, str]:
         """A connection for one session, which closes it, and the name of its database."""
         try:
             import duckdb as module
@@ -121,8 +153,8 @@ class duckdb:  # noqa: N801 - the public name
                 connection = self._memory.cursor()
             else:
                 Path(place).parent.mkdir(parents=True, exist_ok=True)
-                connection = module.connect(place, read_only=bool(self.options.get("read_only")))
-            statements = [*self._settings(isinstance(place, str), memory), "SELECT current_database()"]
+                connection = module.connect(place, read_only=bool(options.get("read_only")))
+            statements = [*self._settings(isinstance(place, str), memory, options), "SELECT current_database()"]
             try:
                 [(catalog,)] = connection.execute(";\n".join(statements)).fetchall()
             except BaseException:
@@ -130,9 +162,8 @@ class duckdb:  # noqa: N801 - the public name
                 raise
         return connection, catalog
 
-    def _settings(self, own: bool, memory: int) -> list[str]:
+    def _settings(self, own: bool, memory: int, options: Mapping[str, Any]) -> list[str]:
         """What is set on each connection; the settings of the whole database only when it is not the user's."""
-        options = self.options
         whole = (
             {"memory_limit": f"{memory}B", **(options.get("global_config") or {})}
             if own

@@ -104,7 +104,8 @@ class filesystem:  # noqa: N801 - the public name
 
         location = place.as_uri()
         name = self.destination_name
-        config = {"replace_strategy": wanted_replace_strategy(name, self.replace_strategy, self.caps)}
+        strategy = wanted_replace_strategy(name, self.replace_strategy, self.caps)
+        config = {"replace_strategy": strategy, "environment": self.environment}
         return Destination(name, self.destination_type, self.caps, open_session, location, location, config)
 
     def _setting(self, key: str, default: Any = None) -> Any:

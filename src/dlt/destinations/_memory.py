@@ -312,14 +312,16 @@ def _upsert(chain: _Chain, _now: str) -> dict[str, int]:
     chain.remove(touched, nested_only=True)
     chain.remove([row for row in touched if chain.is_deleted(winners[chain.key(row, names)])])
     kept = {key: row for key, row in winners.items() if not chain.is_deleted(row)}
-    known, updated = set(), set()
+    there: dict[tuple[Any, ...], list[Row]] = {}
     for row in chain.there:
-        key = chain.key(row, names)
-        if key in kept:
-            known.add(key)
-            if not chain.root.extra.get("x-merge-skip-unchanged-rows") or _differs(chain, row, kept[key]):
-                row.update({name: kept[key][name] for name in chain.root.columns})
-                updated.add(key)
+        there.setdefault(chain.key(row, names), []).append(row)
+    known = kept.keys() & there.keys()
+    updated = known
+    if chain.root.extra.get("x-merge-skip-unchanged-rows"):
+        updated = {key for key in known if any(_differs(chain, row, kept[key]) for row in there[key])}
+    for key in updated:
+        for row in there[key]:
+            row.update({name: kept[key][name] for name in chain.root.columns})
     new = [row for key, row in kept.items() if key not in known]
     return chain.put(new, kept.values(), updated=len(updated))
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from dlt.config.lookup import for_pipeline
 from dlt.errors import ConfigError
 from dlt.load.session import Destination
 from dlt.schema.capabilities import Capabilities
@@ -124,5 +125,6 @@ def create(
     factory = from_reference(reference, **options)
     if isinstance(factory, Destination):
         return factory
-    destination: Destination = factory.bind(pipeline_name, credentials=credentials, working_dir=working_dir)
+    with for_pipeline(pipeline_name):
+        destination: Destination = factory.bind(pipeline_name, credentials=credentials, working_dir=working_dir)
     return destination

@@ -128,9 +128,7 @@ class SourceFactory:
 
         if not has_defaults(self._function):
             return args, kwargs
-        return injected(
-            self._function, args, kwargs, ("sources", self.section, self.name), f"The source {self.name!r}"
-        )
+        return injected(self._function, args, kwargs, ("sources", self.section, self.name), f"The source {self.name!r}")
 
     def __dlt_asks__(self, filling: Any) -> dict[str, Any]:
         from dlt.config.inject import explained

@@ -31,7 +31,9 @@ PASSING = (RetryableError, ConnectionError, TimeoutError)
 KEPT_TEXT = 4_000  # characters of an error in the manifest
 
 
-def patiently(work: Callable[[int], Result], max_tries: int, note: Callable[[Exception, int], None] | None = None) -> Result:
+def patiently(
+    work: Callable[[int], Result], max_tries: int, note: Callable[[Exception, int], None] | None = None
+) -> Result:
     """Do work, given the number of the try, and again after a pause when the trouble may pass. note: told each failure."""
     tries = 1
     while True:

@@ -156,6 +156,9 @@ def _conform(data: pa.Table, schema: pa.Schema) -> pa.Table:
     names = set(data.column_names)
     columns = [data[field.name] if field.name in names else pa.nulls(data.num_rows, field.type) for field in schema]
     return pa.table(
-        [column.cast(field.type) if column.type != field.type else column for column, field in zip(columns, schema, strict=True)],
+        [
+            column.cast(field.type) if column.type != field.type else column
+            for column, field in zip(columns, schema, strict=True)
+        ],
         schema=schema,
     )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlt.arrow.files import WriterSettings
 from dlt.arrow.marks import Options
-from dlt.config.settings import setting
-from dlt.errors import PlanError
+from dlt.config.settings import mentioned, setting
+from dlt.errors import PlanError, SchemaError
 from dlt.extract.read import Reader
 from dlt.normalize import Normalizer
 from dlt.package.extracted import read_batch, write_batch
@@ -126,6 +126,7 @@ class Builder:
                     if shard.table == QUARANTINE:
                         declare(self.schema, TABLE)
                     writer.add(shard)
+            self._check_keys()
             if (rest := self.quarantine.shard(last=True)) is not None:
                 declare(self.schema, TABLE)
                 writer.add(rest)
@@ -137,6 +138,22 @@ class Builder:
             self.ledger.add(file.table, "written", file.rows)
         self.ledger.check_written()
         return self._built(NORMALIZED, files)
+
+    def _check_keys(self) -> None:
+        """SchemaError for a key column that never had a value: that is a wrong name in the code, not bad data."""
+        for name, column, reason in self.quarantine.counts:
+            table = self.schema.table(name)
+            known = table.columns.get(column or "") if table else None
+            if reason != "null_value" or table is None or known is None or known.data_type or not known.primary_key:
+                continue
+            names = {one for target in self.normalizer.targets.values() if target.name == name for one in target.names.given}
+            near = get_close_matches(known.name, names - {known.name}, 3, 0.5)
+            raise SchemaError(
+                "No row has a value in a column of the primary key.",
+                table=name,
+                column=known.name,
+                hint=f"did you mean {' or '.join(map(repr, near))}?" if near else "give primary_key= the name of a column",
+            )
 
     def format_of(self, table: str) -> str:
         """The file format of a table: the run's, the table's, or the destination's own."""
@@ -181,7 +198,7 @@ NUMBERS = ("file_max_items", "file_max_bytes", "data_page_size", "row_group_size
 
 def writer_settings() -> WriterSettings:
     """The settings of the writers of shard files: `[normalize.data_writer]`, else `[data_writer]`."""
-    if not any("DATA_WRITER__" in name for name in os.environ):
+    if not mentioned("data_writer"):
         return WriterSettings()
     given: dict[str, Any] = {}
     for one in fields(WriterSettings):

@@ -72,12 +72,12 @@ def extract_metrics(manifest: Manifest, schema: Schema, noted: Metrics) -> Metri
     begun, ended = noted["started_at"].timestamp(), noted["finished_at"].timestamp()
     tables: dict[str, tuple[int, int]] = {}
     resources: dict[str, tuple[int, int]] = {}
-    sizes = _sizes(manifest)
-    for name, entries in manifest.ledger.to_dict().items():
+    sizes, counts = _sizes(manifest), _taken(manifest)
+    for name in dict.fromkeys([*counts, *sizes]):
         table = schema.table(name)
         if table is None or table.parent is not None or table.is_dlt:
             continue
-        rows, size = tables[name] = (entries.get("extracted", 0), sizes.get(name, 0))
+        rows, size = tables[name] = (counts.get(name, 0), sizes.get(name, 0))
         more = resources.get(table.resource or name, (0, 0))
         resources[table.resource or name] = (more[0] + rows, more[1] + size)
     custom: Mapping[str, Any] = noted.get("custom") or {}
@@ -160,6 +160,15 @@ def load_metrics(package: LoadPackageInfo, dataset_name: str, started_at: dateti
         for job in package.all_jobs
     }
     return {"started_at": started_at, "finished_at": finished_at, "dataset_name": dataset_name, "job_metrics": jobs}
+
+
+def _taken(manifest: Manifest) -> dict[str, int]:
+    """Rows that were taken from the sources, by table: by the books, and those in batches, which are booked later."""
+    counts = {name: entries.get("extracted", 0) for name, entries in manifest.ledger.to_dict().items()}
+    for file in manifest.files:
+        if file.format == "batch":
+            counts[file.table] = counts.get(file.table, 0) + file.rows
+    return counts
 
 
 def _sizes(manifest: Manifest) -> dict[str, int]:

@@ -79,16 +79,16 @@ def each(
     waiting = list(load_ids)
     for load_id in waiting:
         failures = _failures(packages, load_id)
-        others = before_others or (load_id != waiting[-1] and failures > 0)
+        others = before_others or (load_id != waiting[-1] and bool(failures))
         try:
             work(load_id)
         except Exception as error:
-            if load_id not in packages.pending() or isinstance(error, SURROUNDINGS):
-                raise
-            if _failures(packages, load_id) == failures:
+            for_good = load_id in packages.pending() and not isinstance(error, SURROUNDINGS)
+            if for_good and _failures(packages, load_id) == failures:
                 with suppress(PackageError):  # a manifest that cannot be read is set aside as it is
                     packages.note(load_id, failure(error, "load"))
-            if not others:
+            if not for_good or not others:
+                put_back(pipeline, aside)
                 raise
             _set_aside(pipeline, load_id, f"{type(error).__name__}: {error}")
             aside.append(load_id)
@@ -97,11 +97,11 @@ def each(
     return done, aside
 
 
-def _failures(packages: Store, load_id: str) -> int:
+def _failures(packages: Store, load_id: str) -> tuple[object, ...]:
     try:
-        return len(packages.read(load_id).failures)
-    except PackageError:
-        return 1
+        return packages.read(load_id).failures
+    except PackageError as error:
+        return (error.message,)
 
 
 def _set_aside(pipeline: Pipeline, load_id: str, why: str) -> None:

@@ -24,6 +24,7 @@ from dlt.pipeline.workdir import WorkDir, check_name
 if TYPE_CHECKING:
     from dlt.load.session import Destination, Session
     from dlt.pipeline.building import Built
+    from dlt.pipeline.schema_files import SchemaFiles
     from dlt.schema.naming import NamingConvention
     from dlt.schema.schema import Schema
 
@@ -56,7 +57,7 @@ class Pipeline:
         self.pipeline_salt = pipeline_salt
         self.import_schema_path, self.export_schema_path = import_schema_path, export_schema_path
         if import_schema_path or export_schema_path:
-            self._schema_files()  # raises now when the format is unknown or its package missing
+            self.schema_files.check()
         self.dev_mode, self.refresh = dev_mode, check_refresh(refresh)
         self.config = dict(config or {})
         self.settings: RunSettings = run_settings(pipeline_name, self.config)
@@ -127,67 +128,18 @@ class Pipeline:
             if always or schema.is_modified or not self.workdir.has_schema(schema.name):
                 schema.mark_saved()
                 self.workdir.write_schema(schema)
-            self._export_schema(schema)
+            if self.export_schema_path:
+                self.schema_files.export(schema)
         self.workdir.write_state(states.encoded(self._state))
 
-    # ---- schema files of the user
-
-    def _export_schema(self, schema: Schema) -> None:
-        if self.export_schema_path:
-            from dlt.schema.stored import export_schema
-
-            kind, slim = self._schema_files()
-            export_schema(schema, self.export_schema_path, kind, remove_defaults=slim)
-
-    def _schema_files(self) -> tuple[str, bool]:
-        """The format of schema files, and whether what is understood is left out."""
-        from dlt.config.settings import setting
-        from dlt.schema.stored import check_format
-
-        kind = check_format(setting("schema.external_schema_format", default="yaml"))
-        return kind, setting("schema.external_schema_format_remove_defaults", default=True)
-
-    def known_schema(self, name: str) -> Schema | None:
-        """The schema of this name as it is known here. That of `import_schema_path` is the first one, and takes the
-        place of what is known each time that its file has changed."""
-        known = self.schemas.get(name)
-        imported = self._import_schema(name)
-        if known is None or imported is None or imported.imported_version_hash == known.imported_version_hash:
-            return known or imported
-        changed = known.clone()
-        changed.replace_schema_content(imported, link_to_replaced_schema=True)
-        return changed
-
-    def _import_schema(self, name: str) -> Schema | None:
-        if not self.import_schema_path:
-            return None
-        from dlt.schema.schema import Schema
-        from dlt.schema.stored import import_schema
-
-        stored = import_schema(name, self.import_schema_path)
-        if stored is None:
-            return None
-        schema = Schema.from_dict(stored)
-        schema.imported_version_hash = stored["version_hash"]
-        return schema
-
-    def lacks_import_schema(self, name: str) -> bool:
-        """Whether the user wants a schema file to edit, and has none of this name yet."""
-        return bool(self.import_schema_path) and self._import_schema(name) is None
-
-    def write_import_schema(self, declared: Schema, schema: Schema) -> None:
-        """Make the schema file that the user may edit, of what the code says; `schema` remembers what was written."""
-        from dlt.schema.stored import EDITABLE, export_schema, import_schema
-
-        assert self.import_schema_path is not None
-        kind, slim = self._schema_files()
-        kind = kind if kind in EDITABLE else EDITABLE[0]
-        export_schema(declared, self.import_schema_path, kind, remove_defaults=slim, remove_processing_hints=True)
-        stored = import_schema(declared.name, self.import_schema_path)
-        assert stored is not None
-        schema.imported_version_hash = stored["version_hash"]
-
     # ---- properties
+
+    @property
+    def schema_files(self) -> SchemaFiles:
+        """The schema files that the user edits and keeps."""
+        from dlt.pipeline.schema_files import SchemaFiles
+
+        return SchemaFiles(self.import_schema_path, self.export_schema_path)
 
     @property
     def working_dir(self) -> str:

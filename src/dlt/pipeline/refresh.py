@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlt.extract.state import source_state_of
-from dlt.schema.model import Table
 
 if TYPE_CHECKING:
     from dlt.extract.source import DltSource
+    from dlt.schema.model import Table
     from dlt.schema.schema import Schema
 
 

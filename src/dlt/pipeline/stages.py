@@ -72,7 +72,7 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
     try:
         for schema_name, group in by_schema.items():
             schema = work_schema(pipeline, group, asked.schema, caps)
-            before = schema.clone() if pipeline.lacks_import_schema(schema_name) else None
+            before = schema.clone() if pipeline.schema_files.lacks(schema_name) else None
             load_id = packages.new_load_id()
             pipeline.found["load_id"] = load_id
             builder = Builder(
@@ -80,7 +80,7 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
             )
             one = _package(builder, group, state, asked.refresh, stage)
             if before is not None:
-                pipeline.write_import_schema(builder.declared_schema(before), schema)
+                pipeline.schema_files.start(builder.declared_schema(before), schema)
             one.state = copy.deepcopy(state) if len(by_schema) > 1 else state
             built.append(one)
         for one in built:
@@ -94,7 +94,7 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
 def work_schema(pipeline: Pipeline, sources: list[DltSource], given: Schema | None, caps: Capabilities) -> Schema:
     """The schema of these sources as it is before their data: what is known of it, and what the code says."""
     name = sources[0].name
-    known = pipeline.known_schema(name)
+    known = pipeline.schema_files.current(name, pipeline.schemas.get(name))
     schema = known.clone() if known else Schema(name)
     imported = schema.imported_version_hash is not None
     for code in [*([given] if given else []), *(source.schema for source in sources)]:
@@ -259,7 +259,9 @@ def normalize_extracted(pipeline: Pipeline, load_id: str) -> Built:
             packages.note(load_id, failure(error, "normalize"))
         raise
     tables = tuple(dict.fromkeys([*built.manifest.tables, *manifest.tables]))
-    kept = {key: getattr(manifest, key) for key in ("state", "dropped", "truncated", "refresh", "created_at", "failures")}
+    kept = {
+        key: getattr(manifest, key) for key in ("state", "dropped", "truncated", "refresh", "created_at", "failures")
+    }
     built.manifest = built.manifest.with_(tables=tables, **kept)
     for path in folder.glob(BEFORE + "*"):
         _link(path, packages.writing(load_id) / path.name)

@@ -150,7 +150,9 @@ def check_alone(pipeline: Pipeline, session: Session, manifest: Manifest) -> Non
         "Another process has loaded with this pipeline, from another work directory, since these rows were extracted: "
         "they may be there already."
     )
-    gone = "The data set has nothing of this pipeline, which has loaded before: rows before these ones would be missing."
+    gone = (
+        "The data set has nothing of this pipeline, which has loaded before: rows before these ones would be missing."
+    )
     raise PackageError(
         what if found else gone,
         pipeline=pipeline.pipeline_name,

@@ -133,7 +133,8 @@ class PipelineTrace:
         trace.finished_at = self.finished_at = datetime.now(UTC)
         trace.step_info = info
         if error is not None:
-            trace.step_exception, trace.exception_traces = _redacted(str(error)), exception_chain(error)
+            trace.step_exception = _redacted(str(error)) or type(error).__name__
+            trace.exception_traces = exception_chain(error)
         self.steps = [*self.steps[1 - MOST_STEPS :], trace]
 
     def save(self, path: Path) -> None:

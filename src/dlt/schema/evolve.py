@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dlt.errors import SchemaError
-from dlt.schema.model import ID, LIST_IDX, LOAD_ID, PARENT_ID, ROOT_ID, Column, Table
+from dlt.schema.model import ID, LIST_IDX, LOAD_ID, PARENT_ID, ROOT_ID, TABLE_FIELDS, Column, Table
 
 if TYPE_CHECKING:
     from dlt.schema.schema import Schema
@@ -27,6 +27,8 @@ def declare(schema: Schema, hints: Table) -> Table:
     more are removed; types and columns that were learned stay. Returns the table as it now is."""
     with schema.lock:
         known = schema.table(hints.name)
+        if (instructed := schema.instructed.get(hints.name)) is not None:
+            hints = _with_instructions(hints, instructed)
         if known is None:
             schema.put(hints)
             return hints
@@ -41,6 +43,15 @@ def declare(schema: Schema, hints: Table) -> Table:
         if table != known:
             schema.put(table)
         return table
+
+
+def _with_instructions(hints: Table, file: Table) -> Table:
+    """What the code declares, and what the user's schema file says where the code says nothing."""
+    columns = {**file.columns, **hints.columns}
+    for name in file.columns.keys() & hints.columns.keys():
+        columns[name] = Column.from_dict({**file.columns[name].to_dict(), **hints.columns[name].to_dict()})
+    silent = {name: value for name in TABLE_FIELDS if getattr(hints, name) is None and (value := getattr(file, name))}
+    return hints.with_(**silent, columns=columns, extra={**file.extra, **hints.extra})
 
 
 def _declared(known: Column, hint: Column | None) -> Column:

@@ -366,6 +366,11 @@ class NameMap:
         recorded = {text: name for name, text in taken.items() if text is not None}
         return cls(schema.naming, taken, recorded, fold=fold, of_tables=True, whole_keys=schema.whole_keys)
 
+    @property
+    def given(self) -> set[str]:
+        """The names of the paths that asked so far."""
+        return set(self._names.values())
+
     def column(self, path: Path) -> str:
         """The name for a path of keys."""
         name = self._names.get(path)

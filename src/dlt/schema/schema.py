@@ -66,6 +66,7 @@ class Schema:
         self._stored_hash: str | None = None
         self._previous: list[str] = []
         self.imported_version_hash: str | None = None  # hash of the schema file this was imported from
+        self.instructed: Mapping[str, Table] = {}  # tables as that file has them, by name; not stored
         self._max_length: int | None = None
         self._touch()
 
@@ -548,7 +549,7 @@ class Schema:
 
     def __getstate__(self) -> dict[str, Any]:
         with self.lock:
-            left_out = ("lock", "_naming", "_lookup", "_cache", "_read")
+            left_out = ("lock", "_naming", "_lookup", "_cache", "_read", "instructed")
             state = {key: value for key, value in vars(self).items() if key not in left_out}
             return copy.deepcopy({**state, "_tables": self.tables})
 
@@ -556,6 +557,7 @@ class Schema:
         vars(self).update(state)
         self._take(state["_tables"])
         self.lock = vars(self).get("lock") or RLock()
+        self.instructed = vars(self).get("instructed") or {}
         self._touch()
 
     def _touch(self) -> None:

@@ -202,6 +202,14 @@ def to_yaml(stored: Mapping[str, Any]) -> str:
     return str(_yaml().dump(copy.deepcopy(dict(stored)), allow_unicode=True, default_flow_style=False, sort_keys=False))
 
 
+def _from_yaml(text: str) -> Any:
+    yaml = _yaml()
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
 def _yaml() -> Any:
     try:
         import yaml
@@ -252,7 +260,7 @@ def export_schema(
 def import_schema(schema_name: str, folder: str | Path) -> Stored | None:
     """The schema that a user keeps in `folder`, for `Schema.from_dict`; None when there is none. Its `version_hash` is
     that of the content, whatever the file says."""
-    readers: dict[str, Callable[[str], Any]] = {"json": json.loads, "yaml": lambda text: _yaml().safe_load(text)}
+    readers: dict[str, Callable[[str], Any]] = {"json": json.loads, "yaml": _from_yaml}
     for kind, read in readers.items():
         path = Path(folder) / f"{schema_name}.schema.{kind}"
         if path.exists():

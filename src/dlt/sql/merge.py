@@ -245,10 +245,11 @@ def _upsert(merge: _Merge, *, snapshot: bool = False) -> Iterator[Statement]:
     yield from merge.drop_deleted()
     yield from merge.drop_nested()
     if merge.option("merge-skip-unchanged-rows"):
-        yield merge.drop(root, merge.exists(scratch, target, key, f"NOT ({_changed(merge, scratch)})"))
-    changed = [name for name in root.columns if name not in key]
-    if changed:
-        values = ", ".join(f"{merge.quoted(name)} = s.{merge.quoted(name)}" for name in changed)
+        changed = merge.exists(scratch, target, key, f"({_changed(merge, scratch)})")
+        yield merge.drop(root, f"{merge.exists(scratch, target, key)} AND NOT {changed}")
+    others = [name for name in root.columns if name not in key]
+    if others:
+        values = ", ".join(f"{merge.quoted(name)} = s.{merge.quoted(name)}" for name in others)
         yield Statement(f"UPDATE {target} SET {values} FROM {scratch} AS s WHERE {merge.match('s', target, key)}")
     yield Statement(f"DELETE FROM {scratch} WHERE {merge.exists(scratch, target, key)}", root.name, "rows")
     yield from merge.insert()
