@@ -168,16 +168,22 @@ class Normalizer:
         if known is not None and raw.parent is not None and known.schema_contract != (own and own.schema_contract):
             known = known.with_(schema_contract=own and own.schema_contract)
             self.schema.put(known)
-        if known is not None and "names" not in _notes(known):  # dlt 1.x made it: from now on its name is that of this path
+        if known is not None and "names" not in _notes(
+            known
+        ):  # dlt 1.x made it: from now on its name is that of this path
             known = _noted(known, {**_notes(known), **self.source((batch.table, *raw.path), name)})
             self.schema.put(known)
         names = NameMap.of_columns(self.schema, known or Table(name), fold=not self.caps.case_sensitive)
         hinted = {} if own is None else _named(own, names)
         if known is None:
-            parent = None if raw.parent is None or _stands_alone(own) else self.target(batch, batch.tables[raw.parent]).name
+            parent = (
+                None if raw.parent is None or _stands_alone(own) else self.target(batch, batch.tables[raw.parent]).name
+            )
             new = _noted(own or Table(name), self.source((batch.table, *raw.path), name))
             known = declare(self.schema, new.with_(name=name, parent=parent, columns=hinted))
-        declared = {key for key, hint in hinted.items() if hint.data_type and hint.data_type == known.columns[key].data_type}
+        declared = {
+            key for key, hint in hinted.items() if hint.data_type and hint.data_type == known.columns[key].data_type
+        }
         contract = self.schema.resolve_contract_settings_for_table(name)
         target = Target(name, known.parent, names, known, frozenset(declared), contract, name not in self.before)
         self.targets[batch.table, raw.path] = target
@@ -277,7 +283,11 @@ class Normalizer:
         name = target.names.known(path) or self.schema.naming.normalize_path("__".join(path))
         known = mine.wanted.get(name) or target.table.columns.get(name)
         unknown = (known is None or known.data_type is None) and not name.startswith("_dlt")
-        if unknown and not target.is_new and not self.admits(position, target, name, "columns", data, data.is_valid(), drops):
+        if (
+            unknown
+            and not target.is_new
+            and not self.admits(position, target, name, "columns", data, data.is_valid(), drops)
+        ):
             return
         name = target.names.column(path)
         if name in SYSTEM and name in self.marks.own(target, batch):
@@ -458,7 +468,11 @@ class Normalizer:
     def record_batch(self, target: Target, mine: Placed, rows: int) -> pa.RecordBatch:
         columns = target.table.columns
         fields = [
-            pa.field(name, data.type, metadata=JSON_FIELD if name not in SCRATCH_ONLY and columns[name].data_type == "json" else None)
+            pa.field(
+                name,
+                data.type,
+                metadata=JSON_FIELD if name not in SCRATCH_ONLY and columns[name].data_type == "json" else None,
+            )
             for name, data in mine.arrays.items()
         ]
         if not fields:

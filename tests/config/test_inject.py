@@ -141,6 +141,13 @@ def test_a_wrong_value(made: Any, values: None, monkeypatch: pytest.MonkeyPatch)
     assert "SOURCES__SRC__PAGES (environment) is str and no int" in str(caught.value)
 
 
+def test_a_placeholder_is_used_and_noted(write: Any, caplog: pytest.LogCaptureFixture) -> None:
+    write(secrets='[sources.src]\ntoken = "<configure me>"\norg = "o"')
+
+    assert of_source()["token"] == "<configure me>"
+    assert "sources.src.token in secrets.toml is still" in caplog.text
+
+
 def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     def function(pin: int = dlt.secrets.value) -> None: ...
 

@@ -12,7 +12,8 @@ import pytest
 
 import dlt
 from dlt.config import providers
-from dlt.config.lookup import find, paths_of, tried, use_pipeline
+from dlt.config.lookup import find, for_pipeline, paths_of, tried, use_pipeline
+from dlt.config.report import shortest
 from dlt.config.settings import mentioned, run_settings, setting, typed_setting
 from dlt.errors import ConfigError, NotBuilt
 
@@ -51,6 +52,32 @@ def names(paths: list[tuple[str, ...]]) -> list[str]:
 )
 def test_paths(sections: tuple[str, ...], tail: tuple[str, ...], expected: list[str]) -> None:
     assert names(paths_of(sections, *tail)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sections", "tail", "expected"),
+    [
+        (SOURCE, ("k",), "sources.mysrc.k"),
+        (SOURCE, ("creds", "host"), "sources.mysrc.creds.host"),
+        (("sources", "same", "same"), ("k",), "sources.same.k"),
+        (("sources", "", "r"), ("k",), "sources.r.k"),
+        (("sources", "", "r"), ("creds", "host"), "sources.r.creds.host"),
+        (("destination", "pg"), ("k",), "destination.pg.k"),
+        ((), ("k",), "k"),
+    ],
+)
+def test_the_key_to_set(sections: tuple[str, ...], tail: tuple[str, ...], expected: str) -> None:
+    assert ".".join(shortest(paths_of(sections, *tail))) == expected
+
+
+def test_the_section_of_a_script_is_its_file(own_folder: Path) -> None:
+    script = own_folder / "loading.py"
+    script.write_text("import dlt\n@dlt.resource\ndef rows(k=dlt.config.value): yield k\nprint(list(rows))")
+    env = {**os.environ, "SOURCES__LOADING__K": "right"}
+
+    done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True, env=env)
+
+    assert done.stdout == "['right']\n"
 
 
 def test_the_name_of_the_pipeline_goes_first_for_all_providers() -> None:
@@ -213,6 +240,29 @@ def test_a_function_is_a_provider_and_called_once() -> None:
     assert dlt.config["a.b"] == dlt.config.get("a.b", int) == 7
     assert len(calls) == 1
     assert [one.name for one in dlt.config.config_providers][-1] == "project"
+
+
+def test_a_provider_of_dlt_1_31() -> None:
+    class Old:
+        name, supports_secrets, supports_sections = "old", False, True
+
+        def get_value(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
+            full = ".".join((*sections, key))
+            return {"a.b": 5}.get(full), full
+
+    dlt.config.register_provider(Old())
+
+    assert dlt.config["a.b"] == 5
+    assert dlt.secrets.get("a.b") is None
+
+
+def test_the_pipeline_of_a_block(write: Any) -> None:
+    write(config="k = 1\n[own]\nk = 2\n[active]\nk = 3")
+    use_pipeline("active")
+
+    with for_pipeline("own"):
+        assert setting("k", default=0) == 2
+    assert setting("k", default=0) == 3
 
 
 def test_a_provider_without_secrets_is_not_asked_for_them() -> None:

@@ -52,7 +52,9 @@ def arrow_type(column: Column, caps: Capabilities) -> pa.DataType:
             aware = column.timezone if caps.aware_timestamps else False
             return pa.timestamp("ns" if (column.precision or 6) > 6 else "us", "UTC" if aware else None)
         case "decimal":
-            return _decimal(column.precision or caps.decimal[0], caps.decimal[1] if column.scale is None else column.scale)
+            return _decimal(
+                column.precision or caps.decimal[0], caps.decimal[1] if column.scale is None else column.scale
+            )
         case _:
             return _decimal(column.precision or caps.decimal_digits, column.scale or 0)
 

@@ -89,7 +89,9 @@ class WriterSettings:
         """Settings of a mapping; unknown names are a ConfigError."""
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(given) - known):
-            raise ConfigError(f"Unknown data_writer setting: {', '.join(unknown)}.", hint="known are " + ", ".join(sorted(known)))
+            raise ConfigError(
+                f"Unknown data_writer setting: {', '.join(unknown)}.", hint="known are " + ", ".join(sorted(known))
+            )
         return cls(**given)
 
     def compresses(self, format: str) -> bool:  # noqa: A002 - the word of the public API

@@ -24,7 +24,14 @@ NEAR = 5 * 366 * 86400  # seconds
 
 
 def column_for(
-    schema: Schema, name: str, kind: str, data: pa.Array, caps: Capabilities, *, detect: bool = True, exact: bool = False
+    schema: Schema,
+    name: str,
+    kind: str,
+    data: pa.Array,
+    caps: Capabilities,
+    *,
+    detect: bool = True,
+    exact: bool = False,
 ) -> Column:
     """A column for values of this kind: detectors first, then the kind itself with the precision that the values need;
     preferred types by column name go before both; default hints by column name are added. detect: no detectors without,

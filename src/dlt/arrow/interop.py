@@ -64,8 +64,14 @@ def _source(item: Any) -> pa.RecordBatchReader:
         if not pa.types.is_struct(item.type):
             return pa.table({"value": item}).to_reader()
         chunks = item.chunks if isinstance(item, pa.ChunkedArray) else [item]
-        return pa.Table.from_batches(map(pa.RecordBatch.from_struct_array, chunks), pa.schema(list(item.type))).to_reader()
-    return pa.RecordBatchReader.from_stream(item) if hasattr(item, "__arrow_c_stream__") else _source(pa.record_batch(item))
+        return pa.Table.from_batches(
+            map(pa.RecordBatch.from_struct_array, chunks), pa.schema(list(item.type))
+        ).to_reader()
+    return (
+        pa.RecordBatchReader.from_stream(item)
+        if hasattr(item, "__arrow_c_stream__")
+        else _source(pa.record_batch(item))
+    )
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -175,7 +181,12 @@ def plain_array(data: pa.Array) -> tuple[str | None, pa.Array]:
         return "decimal", data.cast((pa.decimal128 if precision <= 38 else pa.decimal256)(precision, scale))
     if types.is_duration(kind):
         return _duration(data)
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind) or kind == pa.binary_view():
+    if (
+        types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+        or kind == pa.binary_view()
+    ):
         return "binary", data if types.is_binary(kind) else data.cast(pa.binary())
     return "json", json_texts(data)
 

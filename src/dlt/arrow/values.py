@@ -41,7 +41,7 @@ REFUSED = (pa.ArrowException, UnicodeError, ValueError, OverflowError)  # what `
 Convert = Callable[[Any], Any]
 
 
-class Unsupported(TypeError):  # noqa: N818 - a word of the domain, never shown
+class Unsupported(TypeError):
     """No column can hold values of this type."""
 
 
@@ -317,5 +317,6 @@ def scalars(values: Sequence[Any]) -> list[pa.Array]:
     """Arrow scalars and Nones (times that kept their unit through numpy or pandas) as arrays, one for each type."""
     kinds = dict.fromkeys(value.type for value in values if value is not None)
     return [
-        pa.array([value if value is not None and value.type == kind else None for value in values], kind) for kind in kinds
+        pa.array([value if value is not None and value.type == kind else None for value in values], kind)
+        for kind in kinds
     ]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dlt.config.lookup import Found
-from dlt.config.providers import CONFIG_TOML, SECRETS_TOML, Document, Key, Provider, providers, register
+from dlt.config.providers import CONFIG_TOML, SECRETS_TOML, Adapted, Document, Key, Provider, providers, register
 from dlt.errors import ConfigError, NotBuilt
 
 if TYPE_CHECKING:
@@ -102,9 +102,11 @@ class Accessor:
         raise NotBuilt("Files of the configuration are not written yet.", hint="write the TOML file with an editor")
 
     def register_provider(self, provider: Any) -> None:
-        """Ask this provider after all others: an object with name, secret and get(path), or a function that returns
-        a nested dict, which is called once."""
-        if not hasattr(provider, "get") and callable(provider):
+        """Ask this provider after all others: an object with name, secret and get(path), one with name, supports_secrets
+        and get_value as in dlt 1.31, or a function that returns a nested dict, which is called once."""
+        if hasattr(provider, "get_value"):
+            provider = Adapted(provider)
+        elif not hasattr(provider, "get") and callable(provider):
             provider = Document(getattr(provider, "__name__", type(provider).__name__), provider)
         register(provider)
 

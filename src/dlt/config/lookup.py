@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from dlt.config.providers import Key, providers, readers, variable
 
 ACTIVE: list[str] = []  # the name of the active pipeline, whose own values go before others
+
+OWN: ContextVar[str | None] = ContextVar("dlt_config_pipeline", default=None)  # instead of it, for a block
 
 
 class Found(NamedTuple):
@@ -36,13 +39,12 @@ def use_pipeline(name: str | None) -> None:
 
 @contextmanager
 def for_pipeline(name: str | None) -> Iterator[None]:
-    """Within the block this is the active pipeline for look-ups."""
-    before = ACTIVE[:]
-    use_pipeline(name or (before[0] if before else None))
+    """Within the block, and in this thread only, look-ups begin with this name."""
+    token = OWN.set(name)
     try:
         yield
     finally:
-        ACTIVE[:] = before
+        OWN.reset(token)
 
 
 def paths_of(sections: Sequence[str], *tail: str) -> list[Key]:
@@ -58,7 +60,7 @@ def paths_of(sections: Sequence[str], *tail: str) -> list[Key]:
 def find(paths: Sequence[Key], *, secret: bool = False, pipeline: str | None = None) -> Found | None:
     """The first value for one of these paths. Each provider is asked for all of them, with the name of the pipeline in
     front; then all providers again without it."""
-    name = pipeline or (ACTIVE[0] if ACTIVE else None)
+    name = pipeline or OWN.get() or (ACTIVE[0] if ACTIVE else None)
     asked = readers(secret=secret)
     for prefix in ((name,), ()) if name else ((),):
         for provider, get in asked:

@@ -108,6 +108,19 @@ class Document:
         return self._loaded
 
 
+class Adapted:
+    """A provider with the interface of dlt 1.31: `get_value(key, hint, pipeline_name, *sections)`."""
+
+    def __init__(self, provider: Any) -> None:
+        self.name, self.secret = str(provider.name), bool(getattr(provider, "supports_secrets", True))
+        self._provider = provider
+
+    def get(self, path: Key) -> Any:
+        """The value, of the pair of value and key that it returns."""
+        value, _ = self._provider.get_value(path[-1], Any, None, *path[:-1])
+        return value
+
+
 class TomlFiles:
     """`secrets.toml` or `config.toml`: that of the profile over that of the project over the global one of this user.
 

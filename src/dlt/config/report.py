@@ -41,14 +41,9 @@ def error_of(owner: str, filling: Filling) -> ConfigError:
 
 def shortest(paths: Sequence[Key]) -> Key:
     """The shortest path that means this value only: `sources.<name>.<key>`, or the one with all sections."""
-    return next(
-        (
-            path
-            for path in paths
-            if path[0] == "sources" and len(path) == len(paths[0]) - 1 and path[1:] == paths[0][2:]
-        ),
-        paths[0],
-    )
+    full, alone = paths[0], paths[-1]
+    with_name = ("sources", *full[2:])
+    return with_name if len(full) - len(alone) == 3 and with_name in paths else full
 
 
 def _wanted(one: Missing) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar, get_origin, overload
@@ -17,6 +18,8 @@ if typing.TYPE_CHECKING:
 
 Spec = TypeVar("Spec")
 HIDDEN = "***"
+PLACEHOLDER = "<configure me>"  # in files that a template made
+logger = logging.getLogger("dlt")
 
 
 class Field(NamedTuple):
@@ -267,6 +270,8 @@ class Filling:
 
     def _typed(self, field: Field, name: str, found: Found) -> Any:
         self.origins[name] = Origin(found.provider, found.key, field.secret)
+        if isinstance(found.value, str) and found.value.strip() == PLACEHOLDER:
+            logger.warning("%s in %s is still %s; put a value there.", found.key, found.provider, PLACEHOLDER)
         try:
             return coerced(found.value, field.hint)
         except UnfitError as wrong:

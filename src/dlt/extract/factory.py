@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from dlt.config.settings import script_name
 from dlt.errors import NotBuilt, ResourceError
 from dlt.extract.source import DltSource
 from dlt.extract.state import Active, activated, active_pipeline
@@ -167,10 +168,12 @@ class SourceFactory:
 
 
 def section_of(function: Any) -> str:
-    """The section of the configuration: `__source_name__` of the module of a function, or the last part of its name."""
+    """The section of the configuration: `__source_name__` of the module of a function, or the last part of its name; of
+    a script the name of its file."""
     module = getattr(function, "__module__", None) or ""
     named = getattr(sys.modules.get(module), "__source_name__", None)
-    return str(named or module.rpartition(".")[2])
+    name = str(named or module.rpartition(".")[2])
+    return script_name() or name if name == "__main__" else name
 
 
 def _awaited(coroutine: Any) -> Any:

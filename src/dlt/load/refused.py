@@ -86,7 +86,7 @@ def without_refused(
 # ---- finding them
 
 
-class _TooMany(Exception):  # noqa: N818 - no error: it ends the search
+class _TooMany(Exception):
     pass
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dlt.load.steps import Applied, Step
-from dlt.schema.capabilities import Capabilities
-from dlt.schema.model import Table
-
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from dlt.load.steps import Applied, Step
+    from dlt.schema.capabilities import Capabilities
+    from dlt.schema.model import Table
 
 
 class Session(Protocol):

@@ -146,13 +146,17 @@ class Builder:
             known = table.columns.get(column or "") if table else None
             if reason != "null_value" or table is None or known is None or known.data_type or not known.primary_key:
                 continue
-            names = {one for target in self.normalizer.targets.values() if target.name == name for one in target.names.given}
+            names = {
+                one for target in self.normalizer.targets.values() if target.name == name for one in target.names.given
+            }
             near = get_close_matches(known.name, names - {known.name}, 3, 0.5)
             raise SchemaError(
                 "No row has a value in a column of the primary key.",
                 table=name,
                 column=known.name,
-                hint=f"did you mean {' or '.join(map(repr, near))}?" if near else "give primary_key= the name of a column",
+                hint=f"did you mean {' or '.join(map(repr, near))}?"
+                if near
+                else "give primary_key= the name of a column",
             )
 
     def format_of(self, table: str) -> str:

@@ -737,7 +737,9 @@ class Pipeline:
         stage = EXTRACTED if kind is ExtractInfo else NORMALIZED  # a run goes through both at once
         metrics = {one.manifest.load_id: [measure(one.manifest, one.schema, one.noted)] for one in built}
         described = [
-            package_info(one.manifest.with_(stage=stage), folder / one.manifest.stage / one.manifest.load_id, one.schema)
+            package_info(
+                one.manifest.with_(stage=stage), folder / one.manifest.stage / one.manifest.load_id, one.schema
+            )
             for one in built
         ]
         started = built[0].noted["started_at"] if built else now
@@ -782,4 +784,3 @@ def _blamed(step: str, error: Exception) -> str:
     blames_row = type(error) is SchemaError and "position" in error.context  # not hints that the code gives
     blames_data = isinstance(error, (ContractViolation, LedgerError)) or blames_row
     return "normalize" if step == "extract" and blames_data else step
-

@@ -17,7 +17,9 @@ from dlt.errors import FatalError
 ENGINE = 4
 UNHASHED = ("_state_version", "_version_hash", "_state_engine_version", "_local")
 # typed JSON: a text that starts with one of these characters (private use, from U+F026) is a value of another type
-MARK_DECIMAL, MARK_DATETIME, MARK_DATE, MARK_UUID, MARK_HEX, MARK_BYTES, MARK_WEI, MARK_TIME = map(chr, range(0xF026, 0xF02E))
+MARK_DECIMAL, MARK_DATETIME, MARK_DATE, MARK_UUID, MARK_HEX, MARK_BYTES, MARK_WEI, MARK_TIME = map(
+    chr, range(0xF026, 0xF02E)
+)
 
 
 def dumps(value: Any) -> str:

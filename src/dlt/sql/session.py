@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dlt.sql.drivers import Driver
 
 
-class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction that was not committed
+class _Undone(Exception):
     pass
 
 
