@@ -64,6 +64,7 @@ TABLE = Table(
             ("_dlt_id", "text"),
         )
     },
+    resource=QUARANTINE,
     write_disposition="append",
     description="Rows and values that could not be loaded as they are. Created by dlt when needed.",
 )

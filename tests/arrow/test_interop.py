@@ -374,3 +374,15 @@ def test_pandas_types():
 def test_a_column_that_arrow_cannot_hold_says_what_to_do(values):
     with pytest.raises(SchemaError, match="records"):
         found(pd.DataFrame({"a": pd.Series(values, dtype=object)}))
+
+
+@pytest.mark.parametrize("pieces", [True, False])
+def test_lazy_frames(pieces, monkeypatch):
+    if not pieces:
+        monkeypatch.delattr(pl.LazyFrame, "collect_batches")
+    frame = pl.LazyFrame({"a": range(200_000)}).with_columns(b=pl.col("a") % 2 == 0).filter(pl.col("b"))
+    batches = list(batches_of(frame))
+
+    assert [value for batch in batches for value in batch["a"].to_pylist()] == list(range(0, 200_000, 2))
+    [empty] = batches_of(frame.filter(pl.col("a") < 0))
+    assert (empty.schema.names, empty.num_rows) == (["a", "b"], 0)

@@ -33,6 +33,15 @@ def loaded(import_path: Path) -> dict[str, Any]:
     return {"imported": stored["imported_version_hash"], "columns": sorted(stored["tables"]["t"]["columns"])}
 
 
+def drawn(schema: Any) -> str | None:
+    """A schema for Graphviz; None: dlt 1.31 cannot draw references to a table whose rows are told apart by content."""
+    try:
+        text: str = schema.to_dot()
+    except ValueError:
+        return None
+    return text
+
+
 def main() -> None:
     """See the module."""
     if sys.argv[1] in ("--files", "--imported"):
@@ -46,7 +55,7 @@ def main() -> None:
     schemas = [dlt.Schema.from_dict(one) for one in stored]
     if sys.argv[1] == "--drawn":
         mermaid = [one.to_mermaid(hide_descriptions=True) for one in schemas]
-        print(json.dumps({"mermaid": mermaid, "dot": [one.to_dot() for one in schemas]}))
+        print(json.dumps({"mermaid": mermaid, "dot": [drawn(one) for one in schemas]}))
         return
     print(json.dumps({"schemas": [[one.version, one.version_hash] for one in schemas]}))
 

@@ -14,7 +14,7 @@ from compare.environment import run
 if TYPE_CHECKING:
     from compare.conftest import Both
 
-Drawings = dict[str, list[str]]
+Drawings = dict[str, list[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,9 @@ def drawn(dumps: Both, python: Both, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_mermaid(drawn: list[Drawings]) -> None:
     def lines(text: str) -> list[str]:
+        """Without what is only written in another way: spaces, quotes, that a column is a foreign key."""
         parts = [re.sub(r"\s+", " ", line).strip().removesuffix(" FK") for line in text.splitlines()]
-        return [line.replace(" {", "{") for line in parts if line]
+        return [re.sub(r" (?={)|\"", "", line).replace(" ", "_") for line in parts if line]
 
     theirs, ours = (one["mermaid"] for one in drawn)
     assert [lines(text) for text in ours] == [lines(text) for text in theirs]
@@ -41,6 +42,7 @@ def test_graphviz(drawn: list[Drawings]) -> None:
         found = re.findall(r'"?([\w]+)"?:[fr](\d+)(?::_)? -> "?([\w]+)"?:[fl](\d+)', text)
         return sorted((tail, int(a) - first, head, int(b) - first) for tail, a, head, b in found)
 
-    theirs, ours = (one["dot"] for one in drawn)
-    assert [edges(text, 0) for text in ours] == [edges(text, 1) for text in theirs]
-    assert sum(len(edges(text, 0)) for text in ours) > 50
+    pairs = [(theirs, ours) for theirs, ours in zip(*(one["dot"] for one in drawn), strict=True) if theirs]
+    assert [edges(ours, 0) for _, ours in pairs] == [edges(theirs, 1) for theirs, _ in pairs]
+    assert len(pairs) > 30
+    assert sum(len(edges(ours, 0)) for _, ours in pairs) > 50

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 SCRIPT = Path(__file__).with_name("crash_script.py")
-EVERY = os.environ.get("CRASH_EVERY") or "9"
+EVERY = os.environ.get("CRASH_EVERY") or "12"
 
 
 def killed(*arguments: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_the_script_notices_a_load_that_is_done_twice() -> None:
     ],
 )
 def test_killed_before_calls_that_change_something(scenarios: str, first: int) -> None:
-    assert wrong(killed(scenarios, "calls", str(first % int(EVERY)), EVERY), 20) == ""
+    assert wrong(killed(scenarios, "calls", str(first % int(EVERY)), EVERY), 12) == ""
 
 
 @pytest.mark.slow

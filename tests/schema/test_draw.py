@@ -58,3 +58,17 @@ def test_dot(schema):
     assert "_dlt_schema_version" in schema.to_dot()
     assert "_dlt_schema_version" not in schema.to_dot(include_internal_dlt_ref=False)
     assert text.count("{") == text.count("}")
+
+
+def test_rows_that_are_told_apart_by_content_are_referred_to():
+    schema = Schema("s")
+    version = {"data_type": "text", "x-row-version": True}
+    schema.update_table({"name": "t", "columns": {"_dlt_id": version}})
+    schema.update_table(
+        {"name": "t__l", "parent": "t", "columns": {"_dlt_parent_id": {"data_type": "text", "parent_key": True}}}
+    )
+
+    found = [one for one in schema.references if one["label"] == "_dlt_parent"]
+    assert [(one["table"], one["columns"], one["referenced_columns"]) for one in found] == [
+        ("t__l", ["_dlt_parent_id"], ["_dlt_id"])
+    ]

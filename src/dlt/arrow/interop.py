@@ -58,7 +58,9 @@ def _source(item: Any) -> pa.RecordBatchReader:
         if kind.__name__ == "Series":
             item = item.to_frame(item.name or "value")
         elif _is_lazy_frame(item):
-            item = item.collect(engine="streaming")
+            if hasattr(item, "collect_batches"):  # piece by piece
+                return pa.RecordBatchReader.from_stream(item.collect_batches())
+            item = item.collect()
         return pa.table(item).to_reader()
     if isinstance(item, (pa.Array, pa.ChunkedArray)):
         if not pa.types.is_struct(item.type):

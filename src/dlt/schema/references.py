@@ -46,7 +46,8 @@ def _of_table(schema: Schema, table: Table) -> Iterator[Reference]:
 
 
 def _by_keys(label: str, table: Table, hint: str, target: Table) -> Iterable[Reference]:
-    for column, key in zip(table.keys(hint), target.keys("row_key"), strict=False):
+    versions = tuple(name for name, column in target.columns.items() if column.extra.get("x-row-version"))
+    for column, key in zip(table.keys(hint), target.keys("row_key") or versions, strict=False):
         yield _link(label, "many_to_one", (table.name, column), (target.name, key))
 
 

@@ -77,7 +77,11 @@ class Schema:
         return self._tables.get(name)
 
     def put(self, table: Table) -> None:
-        """Add a table or put it in the place of the one of the same name; one that is the same in all stays."""
+        """Add a table or put it in the place of the one of the same name; one that is the same in all stays. A root table
+        always has a resource and a write disposition."""
+        if table.parent is None and not (table.resource and table.write_disposition):
+            disposition = table.write_disposition or "append"
+            table = table.with_(resource=table.resource or table.name, write_disposition=disposition)
         with self.lock:
             known = self._tables.get(table.name)
             if known != table or tuple(known.columns) != tuple(table.columns):
