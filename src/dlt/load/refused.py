@@ -25,6 +25,7 @@ from dlt.load.steps import Add, Copy, Create, Truncate
 from dlt.package.ledger import Ledger
 from dlt.package.manifest import Manifest, ShardFile
 from dlt.quarantine import ON_BAD_ROWS, Link, Quarantine, packed
+from dlt.schema.evolve import SYSTEM
 from dlt.schema.model import ID, LIST_IDX, PARENT_ID, QUARANTINE, ROOT_ID, SCRATCH_ONLY, Column, Table
 from dlt.schema.naming import text_path
 
@@ -283,7 +284,7 @@ class _Originals:
         made: dict[str, Any] = {}
         for key, value in row.items():
             column = table.columns.get(key)
-            if value is None or column is None or key.startswith("_dlt"):
+            if value is None or column is None or key in SYSTEM:
                 continue
             _put(made, self.path(keys, column), json.loads(value) if column.data_type == "json" else value)
         for child in self.tables.values():
