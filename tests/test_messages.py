@@ -45,7 +45,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "cannot be written",
         "pipelines_dir",
     ),
-    "secrets": (lambda: dlt.secrets, "not built yet", "os.environ"),
+    "data sets": (lambda: dlt.dataset, "not built yet", "duckdb.connect"),
     "incremental": (lambda: dlt.sources.incremental("id"), "not built yet", "resource_state"),
     "reading": (lambda: dlt.pipeline("x").dataset(), "not built yet", "duckdb.connect"),
 }
@@ -65,7 +65,7 @@ def test_a_mistake_and_its_way_out(mistake: str, own_folder: Any) -> None:
 
 
 def test_names_that_are_not_there_stay_attribute_errors() -> None:
-    assert not hasattr(dlt, "secrets")
+    assert not hasattr(dlt, "dataset")
     assert not hasattr(dlt.pipeline("x"), "sql_client")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         dlt.pipeline("x").nothing  # noqa: B018

@@ -165,10 +165,10 @@ def test_types_and_hints_by_column_name():
 
 def test_detections():
     schema = Schema("shop")
-    schema.add_type_detection("large_integer")
+    schema.add_type_detection("iso_date")
     schema.remove_type_detection("iso_timestamp")
 
-    assert schema.detections == ("large_integer",)
+    assert schema.detections == ("iso_date",)
     with pytest.raises(SchemaError, match="detector"):
         schema.add_type_detection("foo")
 

@@ -13,6 +13,7 @@ from dlt.schema.model import LOADS, STATE, VERSION, Table
 from dlt.schema.naming import NamingConvention, NamingReference, get_naming, naming_reference
 from dlt.schema.references import references
 from dlt.schema.settings import (
+    BUILT_DETECTIONS,
     DETECTIONS,
     Contract,
     Lookup,
@@ -343,6 +344,8 @@ class Schema:
         """Turn a detector on."""
         if detection not in DETECTIONS:
             raise SchemaError(f"There is no detector {detection!r}.", hint="use one of " + ", ".join(DETECTIONS))
+        if detection not in BUILT_DETECTIONS:
+            raise NotBuilt(f"The detector {detection} is not built yet.", hint="use " + ", ".join(BUILT_DETECTIONS))
         self._set({**self._settings, "detections": list(dict.fromkeys([*self.detections, detection]))})
 
     def remove_type_detection(self, detection: str) -> None:

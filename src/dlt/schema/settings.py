@@ -16,6 +16,7 @@ Contract = dict[str, str]
 ENTITIES = ("tables", "columns", "data_type")
 MODES = ("evolve", "freeze", "discard_row", "discard_value")
 EVOLVE: Contract = dict.fromkeys(ENTITIES, "evolve")
+BUILT_DETECTIONS = ("iso_timestamp", "iso_date", "timestamp")
 DETECTIONS = ("timestamp", "iso_timestamp", "iso_date", "large_integer", "hexbytes_to_text", "wei_to_double")
 REGEX = "re:"
 JSON_NORMALIZER = "dlt.common.normalizers.json.relational"
