@@ -32,7 +32,7 @@ def names_in(kind):
     return sorted(path.name for path in (Path("bucket") / "ds" / kind).iterdir())
 
 
-def committing(package, *tables):
+def committing(package, *tables, at=NOW):
     """What Commit writes for a first load: the schema, and the row of the load."""
     schema = Schema("schema")
     for one in tables:
@@ -40,7 +40,7 @@ def committing(package, *tables):
     version = {
         "version": 1,
         "engine_version": 11,
-        "inserted_at": NOW,
+        "inserted_at": at,
         "schema_name": "schema",
         "version_hash": schema.version_hash,
         "schema": schema.to_text(),

@@ -213,7 +213,7 @@ def test_a_commit_can_be_repeated_at_any_point(package, second, monkeypatch):
             patch.setattr(Path, "replace", limited)
             try:
                 session.apply(copies[2])
-                session.apply(committing(second, NUMBERS, NESTED))
+                session.apply(committing(second, NUMBERS, NESTED, at="2024-05-06T08:00:00+00:00"))
                 break
             except RetryableError:
                 continue

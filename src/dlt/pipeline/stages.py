@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from dlt.config.settings import setting
 from dlt.errors import DestinationRefused, PackageError
 from dlt.extract.placing import placed
@@ -286,6 +288,8 @@ def load(pipeline: Pipeline, load_id: str, *, resumed: bool) -> Manifest:
     def commit(session: Session) -> Rows:
         check_alone(pipeline, session, manifest)
         return commit_rows(session, manifest, schema, destination.caps)
+
+    pa.default_memory_pool().release_unused()  # what the batches took; the destination needs it now
 
     def attempt(manifest: Manifest) -> Manifest:
         tables = {table.name: table for table in schema.all_tables}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROW_BYTES = 32 << 20  # the longest row of a JSON file, 8 times that of a CSV file
 TEXT_BUFFERS = 112 << 20  # what a thread needs for it: DuckDB's buffers are a multiple of the longest row
 UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+MAPPED_BYTES = 96 << 20  # of Arrow files that one statement reads: what is mapped counts as memory of the process
 GZIP = b"\x1f\x8b"  # how a compressed file begins
 FORMATS = ("arrow", "parquet", "jsonl", "csv", "insert_values")
 
@@ -182,12 +183,16 @@ class _Source(NamedTuple):
 
 
 def _groups(files: Sequence[ShardFile], folder: Path) -> list[list[ShardFile]]:
-    """The files that one statement can read together: of one format, with the same columns, packed alike."""
+    """The files that one statement can read together: of one format, with the same columns, packed alike, not too large."""
     if len(files) < 2:
         return [list(files)] if files else []
     groups: dict[Any, list[ShardFile]] = {}
     for file in files:
-        groups.setdefault((file.format, file.columns, _form(file, folder / file.path)), []).append(file)
+        key = (file.format, file.columns, _form(file, folder / file.path))
+        group = groups.get(key)
+        if group and file.format == "arrow" and sum(one.bytes for one in group) + file.bytes > MAPPED_BYTES:
+            groups[key, len(groups)] = groups.pop(key)
+        groups.setdefault(key, []).append(file)
     return list(groups.values())
 
 
