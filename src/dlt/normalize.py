@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlt.arrow.cast import arrow_type, fit
+from dlt.arrow.filters import filtered
 from dlt.arrow.infer import column_for
 from dlt.arrow.marks import Links, Marks, Options, Placed, Target
 from dlt.arrow.shred import DEEPEST, Shape
@@ -198,6 +199,11 @@ class Normalizer:
         for name, raw in zip(names, batch.tables, strict=True):
             if raw.rows:
                 self.ledger.add(name, "extracted", raw.rows)
+        root = self.schema.table(names[0])
+        if root is not None and root.filters:
+            batch, lost = filtered(batch, root.filters, self.schema.naming)
+            for position, rows in lost.items():
+                self.ledger.add(names[position], "filtered", rows)
         self.sieve = sieve = Sieve(batch)
         while drops := self.refused_tables(sieve.batch):
             sieve.drop(drops)

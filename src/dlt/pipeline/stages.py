@@ -102,6 +102,8 @@ def work_schema(pipeline: Pipeline, sources: list[DltSource], given: Schema | No
     for code in [*([given] if given else []), *(source.schema for source in sources)]:
         if code.data_table_names(include_incomplete=True) or code.settings != new_settings():
             schema.update_schema(code)
+            said = {table.name: table for table in code.all_tables if not table.is_dlt}
+            schema.instructed = {**schema.instructed, **said}
         if code.root_key is not None or not imported:
             schema.root_key = code.root_key
         if code.max_nesting is not None or not imported:
