@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dlt.package.manifest import ShardFile
 
 ROW_BYTES = 32 << 20  # the longest row of a JSON file, 8 times that of a CSV file
-TEXT_BUFFERS = 112 << 20  # what a thread needs for it: DuckDB's buffers are a multiple of the longest row
+TEXT_BUFFERS = 160 << 20  # what a thread needs for it: two buffers of twice the longest row, and some more
 UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 MAPPED_BYTES = 96 << 20  # of Arrow files that one statement reads: what is mapped counts as memory of the process
 GZIP = b"\x1f\x8b"  # how a compressed file begins
