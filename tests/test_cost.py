@@ -16,7 +16,7 @@ import dlt
 
 PACKAGE = str(Path(dlt.__file__).parent)
 WARM_RUN = 3_000
-MORE_ROWS = 500  # calls that 10,000 more rows may cost: a batch or a page more, nothing per row
+MORE_ROWS = {"flat": 150, "nested": 260}  # calls that 10,000 more rows may cost: about one batch, nothing per row
 
 
 def own_calls(work: Callable[[], object]) -> Counter[str]:
@@ -81,11 +81,11 @@ def test_warm_run_of_two_rows(pipeline: dlt.Pipeline, hints: dict[str, Any]) -> 
 def test_more_rows_cost_no_calls(pipeline: dlt.Pipeline, make: Callable[[int], Iterator[dict[str, Any]]]) -> None:
     pipeline.run(make(100), table_name="rows")
 
-    some = own_calls(lambda: pipeline.run(make(10_000), table_name="rows"))
-    more = own_calls(lambda: pipeline.run(make(20_000), table_name="rows"))
+    some = own_calls(lambda: pipeline.run(make(20_000), table_name="rows"))
+    more = own_calls(lambda: pipeline.run(make(100_000), table_name="rows"))
 
     assert some.total() > 0
-    assert more.total() - some.total() <= MORE_ROWS, (more - some).most_common(15)
+    assert (more.total() - some.total()) / 8 <= MORE_ROWS[make.__name__], (more - some).most_common(15)
 
 
 def test_runs_do_not_grow_dearer(pipeline: dlt.Pipeline) -> None:

@@ -182,9 +182,9 @@ class Normalizer:
             )
             new = _noted(own or Table(name), self.source((batch.table, *raw.path), name))
             known = declare(self.schema, new.with_(name=name, parent=parent, columns=hinted))
-        declared = {
-            key for key, hint in hinted.items() if hint.data_type and hint.data_type == known.columns[key].data_type
-        }
+        said = self.schema.instructed.get(name)
+        typed = {**(said.typed if said else {}), **{key: hint for key, hint in hinted.items() if hint.data_type}}
+        declared = {key for key, hint in typed.items() if hint.data_type == known.columns[key].data_type}
         contract = self.schema.resolve_contract_settings_for_table(name)
         target = Target(name, known.parent, names, known, frozenset(declared), contract, name not in self.before)
         self.targets[batch.table, raw.path] = target

@@ -603,3 +603,14 @@ def test_shown() -> None:
 
     assert "numbers" in repr(made)
     assert "&lt;n&gt;" in made._repr_html_()
+
+
+def test_hints_for_a_resource_that_is_made_already_are_not_ignored_in_silence(caplog):
+    made = dlt.resource([{"id": 1}], name="made")
+
+    assert dlt.resource(made, primary_key="id") is made
+    assert "made already" in caplog.text
+    assert "made.apply_hints" in caplog.text
+    caplog.clear()
+    assert dlt.resource(made) is made
+    assert caplog.text == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
@@ -14,6 +15,8 @@ from dlt.extract.source import DltSource
 
 if TYPE_CHECKING:
     from dlt.schema.schema import Schema
+
+logger = logging.getLogger("dlt")
 
 __all__ = ["defer", "resource", "source", "transformer"]
 
@@ -140,6 +143,13 @@ def resource(
     """
     _refuse(spec=spec, parallelized=parallelized, _base_spec=_base_spec)
     if isinstance(data, DltResource):
+        given = (name, table_name, write_disposition, columns, primary_key, merge_key, schema_contract, nested_hints)
+        if any(value is not None for value in given):
+            logger.warning(
+                "The resource %s is made already: the arguments of dlt.resource() change nothing. Use %s.apply_hints(...).",
+                data.name,
+                data.name,
+            )
         return data
     hints = make_hints(
         table_name,

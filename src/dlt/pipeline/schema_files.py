@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dlt.config.settings import setting
+from dlt.schema.evolve import instructions
 from dlt.schema.schema import Schema
 from dlt.schema.stored import EDITABLE, check_format, export_schema, import_schema
 
@@ -35,7 +36,7 @@ class SchemaFiles:
         current = known.clone() if known else imported
         if current.imported_version_hash != imported.imported_version_hash:
             current.replace_schema_content(imported, link_to_replaced_schema=True)
-        current.instructed = {table.name: table for table in imported.all_tables if not table.is_dlt}
+        current.instructed = instructions(imported)
         return current
 
     def lacks(self, name: str) -> bool:

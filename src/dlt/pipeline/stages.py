@@ -27,7 +27,7 @@ from dlt.pipeline.metrics import noted_of
 from dlt.pipeline.refresh import Refreshed, refresh_source
 from dlt.pipeline.sync import LOADED_STATE, check_alone, commit_rows
 from dlt.quarantine import TABLE as QUARANTINE_TABLE
-from dlt.schema.evolve import declare
+from dlt.schema.evolve import declare, instructions
 from dlt.schema.model import STATE, Table
 from dlt.schema.schema import Schema
 from dlt.schema.settings import new_settings
@@ -99,11 +99,12 @@ def work_schema(pipeline: Pipeline, sources: list[DltSource], given: Schema | No
     known = pipeline.schema_files.current(name, pipeline.schemas.get(name))
     schema = known.clone() if known else Schema(name)
     imported = schema.imported_version_hash is not None
+    if not pipeline.import_schema_path:
+        schema.instructed = {}  # those of a schema that was given to an earlier run
     for code in [*([given] if given else []), *(source.schema for source in sources)]:
         if code.data_table_names(include_incomplete=True) or code.settings != new_settings():
             schema.update_schema(code)
-            said = {table.name: table for table in code.all_tables if not table.is_dlt}
-            schema.instructed = {**schema.instructed, **said}
+            schema.instructed = {**schema.instructed, **instructions(code)}
         if code.root_key is not None or not imported:
             schema.root_key = code.root_key
         if code.max_nesting is not None or not imported:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dlt.errors import SchemaError
 from dlt.schema.model import ID, LIST_IDX, LOAD_ID, PARENT_ID, ROOT_ID, TABLE_FIELDS, Column, Table
+from dlt.schema.tables import has_data
 
 if TYPE_CHECKING:
     from dlt.schema.schema import Schema
@@ -43,6 +44,20 @@ def declare(schema: Schema, hints: Table) -> Table:
         if table != known:
             schema.put(table)
         return table
+
+
+def instructions(schema: Schema) -> dict[str, Table]:
+    """What a schema that a user gives says of tables, by name. What tables have learned from data is not among it."""
+    return {table.name: _instruction(table) for table in schema.all_tables if not table.is_dlt}
+
+
+def _instruction(table: Table) -> Table:
+    extra = {key: value for key, value in table.extra.items() if key != "x-normalizer"}
+    if not has_data(table):
+        return table.with_(extra=extra)
+    unlearned = {name: getattr(Column(""), name) for name in LEARNED}
+    columns = {name: column.with_(**unlearned) for name, column in table.columns.items()}
+    return table.with_(columns=columns, extra=extra)
 
 
 def _with_instructions(hints: Table, file: Table) -> Table:

@@ -67,7 +67,7 @@ class Schema:
         self._stored_hash: str | None = None
         self._previous: list[str] = []
         self.imported_version_hash: str | None = None  # hash of the schema file this was imported from
-        self.instructed: Mapping[str, Table] = {}  # tables as that file has them, by name; not stored
+        self.instructed: Mapping[str, Table] = {}  # what that file, or a schema given to the run, says; not stored
         self._max_length: int | None = None
         self._touch()
 
