@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ CONFIG: dict[str, Any] = {
     "local_config": dict,
     "session_timezone": str,
 }
+OF_ENGINE = ("read_only", "extensions", "global_config", "pragmas")  # options that hold for more than one connection
 
 
 class duckdb:  # noqa: N801 - the public name
@@ -76,8 +77,8 @@ class duckdb:  # noqa: N801 - the public name
             from dlt.sql.drivers import DuckDBDriver
             from dlt.sql.session import SqlSession
 
-            connection, catalog = self._connect(place, memory, options)
-            driver = DuckDBDriver(connection)
+            connection, catalog, close = self._connect(place, memory, options)
+            driver = DuckDBDriver(connection, close)
             return SqlSession(driver, DUCKDB, self.caps, dataset, load, catalog=catalog, unique=unique)
 
         location = place if isinstance(place, str) else "open connection"
@@ -137,47 +138,58 @@ class duckdb:  # noqa: N801 - the public name
             return str(folder / file)
         return str(local_dir() / path) if path else str(local_dir() / file)
 
-    def _connect(self, place: Any, memory: int, options: Mapping[str, Any]) -> tuple[DuckDBPyConnection, str]:
-        """A connection for one session, which closes it, and the name of its database."""
+    def _connect(
+        self, place: Any, memory: int, options: Mapping[str, Any]
+    ) -> tuple[DuckDBPyConnection, str, Callable[[], None]]:
+        """A connection for one session, the name of its database, and what closes it."""
         try:
             import duckdb as module
         except ImportError as error:
             raise missing("The DuckDB destination", "duckdb") from error
+        from dlt.destinations._duckdb_engine import connect
         from dlt.sql.drivers import translated
 
+        whole = {"memory_limit": f"{memory}B"}
         with translated(f"opening {place}"):
             if not isinstance(place, str):
-                connection: DuckDBPyConnection = place.cursor()
+                connection, whole = place.cursor(), {}
+                close = connection.close
             elif place == ":memory:":
                 self._memory = self._memory or module.connect(place)
                 connection = self._memory.cursor()
+                close = connection.close
             else:
                 Path(place).parent.mkdir(parents=True, exist_ok=True)
-                connection = module.connect(place, read_only=bool(options.get("read_only")))
-            statements = [*self._settings(isinstance(place, str), memory, options), "SELECT current_database()"]
+                opened = None if any(options.get(name) for name in OF_ENGINE) else connect(place, memory)
+                if opened:
+                    (connection, close), whole = opened, {}
+                else:
+                    connection = module.connect(place, read_only=bool(options.get("read_only")))
+                    close = connection.close
             try:
-                [(catalog,)] = connection.execute(";\n".join(statements)).fetchall()
+                [(catalog,)] = connection.execute(_settings(whole, options)).fetchall()
             except BaseException:
-                connection.close()
+                close()
                 raise
-        return connection, catalog
-
-    def _settings(self, own: bool, memory: int, options: Mapping[str, Any]) -> list[str]:
-        """What is set on each connection; the settings of the whole database only when it is not the user's."""
-        whole = (
-            {"memory_limit": f"{memory}B", **(options.get("global_config") or {})}
-            if own
-            else options.get("global_config") or {}
-        )
-        local = {"TimeZone": options.get("session_timezone", "UTC"), **(options.get("local_config") or {})}
-        out = [f"LOAD {name}" for name in options.get("extensions") or ()]
-        out += [f"SET GLOBAL {key} = {_value(value)}" for key, value in whole.items()]
-        out += [f"PRAGMA {pragma}" for pragma in options.get("pragmas") or ()]
-        out += [f"SET SESSION {key} = {_value(value)}" for key, value in local.items() if value is not None]
-        return [*out, *(options.get("statements") or ())]
+        return connection, catalog, close
 
     def __repr__(self) -> str:
         return f"<duckdb destination {self.destination_name}>"
+
+
+def _settings(whole: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """What is set on each connection; whole: on the database."""
+    whole = {**whole, **(options.get("global_config") or {})}
+    local = {"TimeZone": options.get("session_timezone", "UTC"), **(options.get("local_config") or {})}
+    statements = [
+        *(f"LOAD {name}" for name in options.get("extensions") or ()),
+        *(f"SET GLOBAL {key} = {_value(value)}" for key, value in whole.items()),
+        *(f"PRAGMA {pragma}" for pragma in options.get("pragmas") or ()),
+        *(f"SET SESSION {key} = {_value(value)}" for key, value in local.items() if value is not None),
+        *(options.get("statements") or ()),
+        "SELECT current_database()",
+    ]
+    return ";\n".join(statements)
 
 
 def _value(value: Any) -> str:

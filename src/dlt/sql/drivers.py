@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -67,8 +67,10 @@ class DuckDBDriver:
     can change on the way; where they are not, a checksum over the values of both is compared.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, close: Callable[[], None] | None = None) -> None:
+        """close: what closes the connection, when there is more to it."""
         self.connection = connection
+        self._close = close or connection.close
         self._threads: int | None = None  # how many there were before they were made fewer
 
     def execute(self, sql: str) -> int:
@@ -171,7 +173,8 @@ class DuckDBDriver:
         try:
             self._make_threads_many()
         finally:
-            self.connection.close()
+            with translated("closing the database"):
+                self._close()
 
 
 class _Source(NamedTuple):
