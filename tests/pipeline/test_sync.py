@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import duckdb
 import pytest
 
 import dlt
+from dlt.destinations import _duckdb_engine
 from dlt.errors import CannotRestorePipeline, StepFailed
 from dlt.pipeline import state as states
 
@@ -228,3 +231,60 @@ def test_drop_forgets_what_is_here_and_nothing_there():
     dropped.run(counted())
     assert dropped.state["sources"]["sync"]["resources"]["t"] == {"runs": 2}
     assert dlt.pipeline("other", pipelines_dir="work").drop("third").pipeline_name == "third"
+
+
+def opened(monkeypatch):
+    """Each session that is opened from now on."""
+    found, attach = [], _duckdb_engine._Engine.attach
+    monkeypatch.setattr(_duckdb_engine._Engine, "attach", lambda *args: found.append(args[1]) or attach(*args))
+    return found
+
+
+def test_a_destination_that_nobody_has_changed_is_not_looked_at(monkeypatch):
+    @dlt.resource
+    def numbers():
+        if dlt.current.resource_state().setdefault("done", 0) < 2:
+            dlt.current.resource_state()["done"] += 1
+            yield {"id": 1}
+
+    for _ in range(2):
+        dlt.pipeline("looks", destination="duckdb", dataset_name="data").run(numbers)
+    sessions = opened(monkeypatch)
+
+    dlt.pipeline("looks", destination="duckdb", dataset_name="data").run(numbers)
+
+    assert sessions == []
+    dlt.pipeline("looks", destination="duckdb", dataset_name="data").run([{"id": 2}], table_name="numbers")
+    assert len(sessions) == 1
+
+
+@pytest.mark.parametrize("change", ["another program", "another place", "deleted", "another data set"])
+def test_a_destination_that_was_changed_is_looked_at(monkeypatch, tmp_path, change):
+    def load(number, place="here", dataset="data"):
+        pipeline = dlt.pipeline(
+            "looks", pipelines_dir=str(tmp_path / place), destination="duckdb", dataset_name=dataset
+        )
+
+        @dlt.resource
+        def numbers():
+            dlt.current.resource_state()["at"] = number
+            yield {"id": number}
+
+        pipeline.run(numbers)
+        return pipeline
+
+    load(1)
+    match change:
+        case "another program":
+            code = "import duckdb; duckdb.connect('looks.duckdb').execute('create table mine (a int)')"
+            subprocess.run([sys.executable, "-c", code], check=True)
+        case "another place":
+            load(2, "there")
+        case "deleted":
+            Path("looks.duckdb").unlink()
+    sessions = opened(monkeypatch)
+
+    pipeline = load(3, dataset="other" if change == "another data set" else "data")
+
+    assert len(sessions) == 2
+    assert pipeline.state["sources"]["looks"]["resources"]["numbers"]["at"] == 3

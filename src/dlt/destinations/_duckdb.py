@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +87,8 @@ class duckdb:  # noqa: N801 - the public name
         name = self.destination_name
         strategy = wanted_replace_strategy(name, self.replace_strategy, self.caps)
         config = {"replace_strategy": strategy, "environment": self.environment}
-        return Destination(name, self.destination_type, self.caps, open_session, location, location, config)
+        version = partial(_version, place)
+        return Destination(name, self.destination_type, self.caps, open_session, location, location, config, version)
 
     def _create_indexes(self) -> bool:
         name = self.destination_name
@@ -175,6 +178,16 @@ class duckdb:  # noqa: N801 - the public name
 
     def __repr__(self) -> str:
         return f"<duckdb destination {self.destination_name}>"
+
+
+def _version(place: Any) -> str | None:
+    """What a database file looks like from outside; None when there is none, or some of its data is in its log still."""
+    if not isinstance(place, str) or place == ":memory:" or Path(f"{place}.wal").exists():
+        return None
+    with suppress(OSError):
+        found = Path(place).stat()
+        return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+    return None
 
 
 def _settings(whole: Mapping[str, Any], options: Mapping[str, Any]) -> str:

@@ -33,6 +33,7 @@ class _Engine:
     host: DuckDBPyConnection
     files: dict[str, _File] = field(default_factory=dict)
     spill: str = ""  # the folder for what does not fit into memory
+    memory: int = 0  # bytes
 
     def attach(self, path: str, memory: int) -> str:
         """Attach a file, or use it once more; the name of its database."""

@@ -55,7 +55,8 @@ class Load:
 class Destination:
     """A destination: what it is called, what it can do, how to open it.
 
-    `open(dataset_name, load)` returns a Session; load is None when nothing is to be written.
+    `open(dataset_name, load)` returns a Session; load is None when nothing is to be written. `version()` is another text
+    after each change of the data, whoever made it, and is cheap; None when that cannot be told.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Destination:
     location: str = ""  # shown to people; never holds a secret
     fingerprint: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
+    version: Callable[[], str | None] = lambda: None

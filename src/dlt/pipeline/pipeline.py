@@ -579,7 +579,9 @@ class Pipeline:
             yield session
 
     def _sync_once(self) -> None:
-        if not self._synced and self.settings.restore_from_destination and not self.dev_mode:
+        from dlt.pipeline.sync import unchanged
+
+        if not (self._synced or self.dev_mode or not self.settings.restore_from_destination or unchanged(self)):
             self._sync()
         self._synced = True
 

@@ -25,7 +25,7 @@ from dlt.pipeline import state as states
 from dlt.pipeline.building import Builder, Built
 from dlt.pipeline.metrics import noted_of
 from dlt.pipeline.refresh import Refreshed, refresh_source
-from dlt.pipeline.sync import LOADED_STATE, check_alone, commit_rows
+from dlt.pipeline.sync import LOADED_STATE, LOADED_VERSION, check_alone, commit_rows, seen_version
 from dlt.quarantine import TABLE as QUARANTINE_TABLE
 from dlt.schema.evolve import declare, instructions
 from dlt.schema.model import STATE, Table
@@ -318,8 +318,9 @@ def note_loaded(pipeline: Pipeline, manifest: Manifest) -> None:
     """Remember that the data set has data of this pipeline, and which state."""
     local = pipeline.state["_local"]
     newest = manifest.state is not None and manifest.load_id > local.get(LOADED_STATE, "")
-    if newest or pipeline.first_run:
-        local["first_run"] = False
+    version = seen_version(pipeline)
+    if newest or pipeline.first_run or version != local.get(LOADED_VERSION):
+        local["first_run"], local[LOADED_VERSION] = False, version
         if newest:
             local[LOADED_STATE] = manifest.load_id
         pipeline.save()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dlt")
 
+LOADED_VERSION = "_loaded_version"  # what the destination looked like after the last load
 LOADED_STATE = "_loaded"  # in the local part of the state: load id of the newest state that the data set has of us
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -64,11 +65,15 @@ class Stored(NamedTuple):
     state: dict[str, Any]
 
 
-def stored_state(session: Session, pipeline_name: str) -> Stored | None:
-    """The newest state of a pipeline that was committed at the destination; None: there is none."""
+def stored_state(session: Session, pipeline_name: str, loaded: str | None = None) -> Stored | None:
+    """The newest state of a pipeline that was committed at the destination; None: there is none.
+
+    loaded: a load that is known to be committed.
+    """
     mine = {"pipeline_name": pipeline_name}
     rows = session.read(STATE, mine, last="_dlt_load_id").read_all().to_pylist()
-    if rows and not _is_loaded(session, rows[0]["_dlt_load_id"]):  # a load that did not end, where nothing is undone
+    newest = rows[0]["_dlt_load_id"] if rows else None
+    if newest not in (None, loaded) and not _is_loaded(session, newest):  # a load that did not end, where nothing is undone
         rows = session.read(STATE, mine).read_all().to_pylist()
         rows.sort(key=lambda row: (str(row.get("_dlt_load_id") or ""), int(row["version"])), reverse=True)
         rows = [row for row in rows if _is_loaded(session, row["_dlt_load_id"])]
@@ -91,6 +96,20 @@ def stored_schema(session: Session, name: str) -> Schema | None:
 # ---- which state to go on with
 
 
+def unchanged(pipeline: Pipeline) -> bool:
+    """Whether nobody has written to the destination since this pipeline did: there is nothing to take over."""
+    version = seen_version(pipeline)
+    known = all(name in pipeline.schemas for name in pipeline.state["schema_names"])
+    return known and version is not None and version == pipeline.state["_local"].get(LOADED_VERSION)
+
+
+def seen_version(pipeline: Pipeline) -> str | None:
+    """What the destination looks like; None when it cannot tell."""
+    destination = pipeline.need_destination()
+    version = destination.version()
+    return version and f"{destination.fingerprint} {pipeline.dataset_name} {version}"
+
+
 def take_over(pipeline: Pipeline) -> None:
     """Bring the state and schemas here in line with those of the data set.
 
@@ -106,7 +125,7 @@ def take_over(pipeline: Pipeline) -> None:
 
     def look(_tries: int) -> tuple[Stored | None, bool, list[Schema]]:
         with pipeline.session() as session:
-            found = stored_state(session, pipeline.pipeline_name)
+            found = stored_state(session, pipeline.pipeline_name, last)
             keep = _is_ours(pipeline, found) if found else not last or _is_loaded(session, last)
             names = pipeline.state["schema_names"] if keep or found is None else found.state["schema_names"]
             names = [name for name in names if name not in pipeline.schemas or not keep] if keep or found else []
