@@ -9,10 +9,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+import dlt
 from dlt.destinations.registry import create
 from dlt.errors import DestinationRefused, LedgerError, PlanError, RetryableError
 from dlt.load.steps import Add, Commit, Copy, Create, Merge, Truncate
 from dlt.schema.model import Column
+from dlt.sql.drivers import DuckDBDriver
 
 from .packages import NOW, Package, append, apply, loads_row, rows_of, table
 
@@ -441,3 +443,37 @@ def test_sessions_in_threads(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(row["a"] for row in rows_of(database, "t")) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("rows", "limits"), [(10, {"244.1 MiB"}), (600_000, {"64.0 MiB"})])
+def test_what_is_written_is_not_kept_in_memory(monkeypatch, rows, limits):
+    found, insert = set(), DuckDBDriver._insert
+
+    def watched(self, *args):
+        found.add(self.rows("SELECT current_setting('memory_limit')")[0][0])
+        insert(self, *args)
+
+    monkeypatch.setattr(DuckDBDriver, "_insert", watched)
+    pipeline = dlt.pipeline("p", destination="duckdb", dataset_name="data")
+
+    pipeline.run(pa.table({"a": range(rows), "b": [f"{i * 7919:<120}" for i in range(rows)]}), table_name="t")
+
+    assert found == limits
+    with pipeline.session() as session:
+        assert session.driver.rows("SELECT current_setting('memory_limit')") == [("244.1 MiB",)]
+
+
+def test_a_merge_keeps_its_memory(monkeypatch):
+    found, execute = set(), DuckDBDriver.execute
+
+    def watched(self, sql):
+        found.add(self.rows("SELECT current_setting('memory_limit')")[0][0])
+        return execute(self, sql)
+
+    pipeline = dlt.pipeline("p", destination="duckdb", dataset_name="data")
+    table = pa.table({"a": range(600_000), "b": [f"{i * 7919:<120}" for i in range(600_000)]})
+    monkeypatch.setattr(DuckDBDriver, "execute", watched)
+
+    pipeline.run(table, table_name="t", write_disposition="merge", primary_key="a")
+
+    assert found == {"244.1 MiB"}

@@ -73,6 +73,7 @@ class duckdb:  # noqa: N801 - the public name
         options = {**self._configured(), **self.options} if isinstance(place, str) else self.options
         unique = self.create_indexes or self._create_indexes()
         memory = run_settings(pipeline_name or "").memory_limit // 2
+        ours = isinstance(place, str) and place != ":memory:" and "memory_limit" not in options.get("global_config", ())
 
         def open_session(dataset: str, load: Load | None) -> SqlSession:
             from dlt.sql.dialect import DUCKDB
@@ -80,7 +81,7 @@ class duckdb:  # noqa: N801 - the public name
             from dlt.sql.session import SqlSession
 
             connection, catalog, close = self._connect(place, memory, options)
-            driver = DuckDBDriver(connection, close)
+            driver = DuckDBDriver(connection, close, memory if ours else 0)
             return SqlSession(driver, DUCKDB, self.caps, dataset, load, catalog=catalog, unique=unique)
 
         location = place if isinstance(place, str) else "open connection"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ROW_BYTES = 32 << 20  # the longest row of a JSON file, 8 times that of a CSV file
 TEXT_BUFFERS = 160 << 20  # what a thread needs for it: two buffers of twice the longest row, and some more
+WRITE_BUFFERS = 64 << 20  # what DuckDB needs to write a table
+COLUMN_BUFFERS = 4 << 20  # for each column, when there are many
+TEMPORARY = '"temp".'
 UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 MAPPED_BYTES = 96 << 20  # of Arrow files that one statement reads: what is mapped counts as memory of the process
 GZIP = b"\x1f\x8b"  # how a compressed file begins
@@ -67,11 +70,15 @@ class DuckDBDriver:
     can change on the way; where they are not, a checksum over the values of both is compared.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, close: Callable[[], None] | None = None) -> None:
-        """close: what closes the connection, when there is more to it."""
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, close: Callable[[], None] | None = None, memory: int = 0
+    ) -> None:
+        """close: what closes the connection, when there is more to it. memory: bytes of the memory limit, if the driver
+        may set it; 0 when it is the user's."""
         self.connection = connection
         self._close = close or connection.close
-        self._threads: int | None = None  # how many there were before they were made fewer
+        self._memory = memory
+        self._before: dict[str, str] = {}  # settings as they were before a copy
 
     def execute(self, sql: str) -> int:
         rows = self.rows(sql)
@@ -99,27 +106,35 @@ class DuckDBDriver:
                 raise LedgerError(
                     "A file has a column that its table does not have.", table=file.table, column=unknown[0]
                 )
+        if target.startswith(TEMPORARY):
+            self._memory = 0  # what a merge reads stays in memory, as far as there is room
         for group in _groups(files, folder):
-            self._make_threads_few(group[0].format)
+            self._use_little(group, len(types))
             with translated("reading " + ", ".join(file.path for file in group[:3]), group[0].table):
                 self._insert(target, types, other, group, folder)
-            self._make_threads_many()
+            self._use_all()
         return sum(file.rows for file in files)
 
-    def _make_threads_few(self, file_format: str) -> None:
-        """As many threads as there is memory for their buffers when they read text."""
-        if file_format not in ("jsonl", "csv"):
-            return
-        [(threads, limit)] = self.rows("SELECT current_setting('threads'), current_setting('memory_limit')")
-        most = max(1, int(_bytes(limit) // TEXT_BUFFERS))
-        if threads > most:
-            self._threads = threads
-            self.rows(f"SET GLOBAL threads = {most}")
+    def _use_little(self, files: Sequence[ShardFile], columns: int) -> None:
+        """As many threads as there is memory for their buffers when they read text, and no memory for what is written
+        already: DuckDB keeps it as long as there is room."""
+        if files[0].format in ("jsonl", "csv"):
+            [(threads, limit)] = self.rows("SELECT current_setting('threads'), current_setting('memory_limit')")
+            self._set("threads", threads, max(1, int(_bytes(limit) // TEXT_BUFFERS)))
+        elif self._memory:
+            enough = max(WRITE_BUFFERS, columns * COLUMN_BUFFERS)
+            if sum(file.bytes for file in files) > enough:
+                self._set("memory_limit", self._memory, enough)
 
-    def _make_threads_many(self) -> None:
-        if self._threads is not None:
-            self.rows(f"SET GLOBAL threads = {self._threads}")
-            self._threads = None
+    def _set(self, name: str, now: int, least: int) -> None:
+        if least < now:
+            unit = "B" if name == "memory_limit" else ""
+            self._before[name] = f"'{now}{unit}'"
+            self.rows(f"SET GLOBAL {name} = '{least}{unit}'")
+
+    def _use_all(self) -> None:
+        while self._before:
+            self.rows("SET GLOBAL {} = {}".format(*self._before.popitem()))
 
     def _insert(
         self, target: str, types: Mapping[str, str], other: AbstractSet[str], files: Sequence[ShardFile], folder: Path
@@ -171,7 +186,7 @@ class DuckDBDriver:
 
     def close(self) -> None:
         try:
-            self._make_threads_many()
+            self._use_all()
         finally:
             with translated("closing the database"):
                 self._close()
