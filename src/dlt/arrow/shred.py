@@ -34,6 +34,7 @@ from dlt.items import Raw, RawColumn
 
 Path = tuple[str, ...]
 DEEPEST = 100  # levels of nesting that become tables and columns at most; what is deeper stays JSON
+BLOCK = 256  # rows whose values are taken key by key before the next rows are
 
 
 class Item(str):
@@ -341,7 +342,7 @@ def _by_key(rows: Sequence[Any]) -> list[tuple[str, list[Any], list[int] | None]
     columns: list[tuple[str, list[Any], list[int] | None]]
     if lengths.count(len(first)) == len(rows):
         try:
-            columns = [(key, [row[key] for row in rows], None) for key in first]
+            columns = _same(rows)
         except KeyError:
             columns = _sparse(rows, lengths)
     else:
@@ -349,6 +350,16 @@ def _by_key(rows: Sequence[Any]) -> list[tuple[str, list[Any], list[int] | None]
     if not {type(key) for key, _, _ in columns} <= TEXT_KEYS:
         return _by_key(_with_text_keys(rows))
     return columns
+
+
+def _same(rows: Sequence[Any]) -> list[tuple[str, list[Any], list[int] | None]]:
+    """The same for rows with the keys of the first one, block by block: rows stay in the processor's cache."""
+    columns: dict[str, list[Any]] = {key: [] for key in rows[0]}
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        for key, values in columns.items():
+            values += [row[key] for row in block]
+    return [(key, values, None) for key, values in columns.items()]
 
 
 def _sparse(rows: Sequence[Any], lengths: list[int]) -> list[tuple[str, list[Any], list[int] | None]]:
