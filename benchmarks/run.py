@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 DATA, RESULTS, README = HERE / "data", HERE / "results.json", HERE / "README.md"
 WEBHOOKS = "@octokit/webhooks-examples@7.6.1"
-DLT = ["dlt[duckdb,parquet]==1.31.0", "duckdb<2", "sqlglot<28", "pandas"]
+DLT = ["dlt[duckdb,parquet]==1.31.0", "duckdb<2", "sqlglot<28", "pandas", "pydantic"]
 VARIANTS = ("ours", "dlt", "dlt-parquet", "native", "generator")
 
 Measured = dict[str, Any]

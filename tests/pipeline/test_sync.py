@@ -288,3 +288,11 @@ def test_a_destination_that_was_changed_is_looked_at(monkeypatch, tmp_path, chan
 
     assert len(sessions) == 2
     assert pipeline.state["sources"]["looks"]["resources"]["numbers"]["at"] == 3
+
+
+def test_an_append_after_a_replace_does_not_change_the_state():
+    made = pipeline()
+    for disposition in ("replace", "replace", "append", "append"):
+        made.run([{"id": 1}], table_name="t", write_disposition=disposition)
+
+    assert versions_of_state() == [1]

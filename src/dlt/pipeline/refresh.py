@@ -22,6 +22,7 @@ class Refreshed(NamedTuple):
 def refresh_source(schema: Schema, source: DltSource, state: dict[str, Any], mode: str | None) -> Refreshed:
     """Prepare a source for its data. drop_sources: all its tables and its state go; drop_resources: those of the
     selected resources; drop_data: their rows and state go, their columns stay. Changes `schema` and `state`."""
+    there = source.name in state.get("sources", ())
     of_source = source_state_of(state, source.name)
     if mode == "drop_sources":
         names = schema.data_table_names(include_incomplete=True)
@@ -32,7 +33,7 @@ def refresh_source(schema: Schema, source: DltSource, state: dict[str, Any], mod
     reset = [name for name, one in selected.items() if mode is not None or one.write_disposition == "replace"]
     for name in reset:
         of_source.get("resources", {}).pop(name, None)
-    _prune(state, source.name, keep=bool(reset))
+    _prune(state, source.name, keep=there or bool(reset))
     if mode is None:
         return Refreshed()
     names = _tables_of(schema, set(selected))
@@ -53,7 +54,7 @@ def _tables_of(schema: Schema, resources: set[str]) -> list[str]:
 
 def _prune(state: dict[str, Any], source_name: str, *, keep: bool) -> None:
     """Take out the empty places of the state, so that looking at it does not change it. keep: the source has a place there
-    since a resource of it was reset, as in the states that dlt 1.x wrote."""
+    already, or since a resource of it was reset, as in the states that dlt 1.x wrote."""
     sources = state["sources"]
     if not sources[source_name].get("resources", True):
         del sources[source_name]["resources"]
