@@ -329,6 +329,19 @@ def test_the_detector_of_dates():
 
 
 @pytest.mark.parametrize(
+    ("value", "kind"),
+    [(2**63 - 1, "bigint"), (2**63, "wei"), (-(2**100), "wei"), (10**38, "text"), (2**256, "text")],
+)
+def test_the_detector_of_large_integers(value, kind):
+    schema = Schema("test")
+    schema.add_type_detection("large_integer")
+    loads = Loads(schema=schema).load({"v": value})
+
+    assert loads.schema.table("t").columns["v"].data_type == kind
+    assert loads["t"] == [{"v": str(value) if kind == "text" else value}]
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("2024-01-01T00:00:00", "timestamp"),

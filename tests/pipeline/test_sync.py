@@ -16,7 +16,7 @@ import pytest
 
 import dlt
 from dlt.destinations import _duckdb_engine
-from dlt.errors import CannotRestorePipeline, StepFailed
+from dlt.errors import CannotRestorePipeline, SchemaError, StepFailed
 from dlt.pipeline import state as states
 
 FILE = "sync.duckdb"
@@ -296,3 +296,46 @@ def test_an_append_after_a_replace_does_not_change_the_state():
         made.run([{"id": 1}], table_name="t", write_disposition=disposition)
 
     assert versions_of_state() == [1]
+
+
+# ---- sync_schema
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "filesystem", "memory"])
+def test_sync_schema_makes_tables_and_columns(kind):
+    destination = getattr(dlt.destinations, kind)(*(["bucket"] if kind == "filesystem" else []))
+    made = pipeline(destination=destination)
+    made.extract([{"id": 1, "kids": [{"a": 1}]}], table_name="docs")
+    made.normalize()
+
+    new = made.sync_schema()
+
+    assert list(new["docs"]["columns"]) == ["id", "_dlt_load_id", "_dlt_id"]
+    assert new["docs__kids"]["parent"] == "docs"
+    assert made.sync_schema() == {}
+    with made.session() as session:
+        assert list(session.reflect(["docs", "docs__kids"])) == ["docs", "docs__kids"]
+        assert session.read("docs").read_all().num_rows == 0
+        assert session.read("_dlt_version").read_all().num_rows == 1
+        assert session.read("_dlt_loads").read_all().num_rows == 0
+    made.load()
+    with made.session() as session:
+        assert session.read("docs").read_all().num_rows == 1
+
+
+def test_sync_schema_adds_columns_to_what_is_there():
+    made = pipeline()
+    made.run([{"id": 1}], table_name="docs")
+    made.extract([{"id": 2, "more": "x"}], table_name="docs")
+    made.normalize()
+
+    assert list(made.sync_schema("sync")["docs"]["columns"]) == ["more"]
+    assert fetch("SELECT id, more FROM data.docs") == [(1, None)]
+
+
+def test_sync_schema_of_a_schema_that_is_not_there():
+    made = pipeline()
+    made.run([{"id": 1}], table_name="docs")
+
+    with pytest.raises(SchemaError, match="no schema 'other'"):
+        made.sync_schema("other")

@@ -42,7 +42,8 @@ def column_for(
     elif kind == "text":
         column = (_detected(schema, name, data, caps) if detect else None) or Column(name, "text")
     elif kind == "decimal":
-        column = _decimal(name, data, caps, exact=exact)
+        wei = detect and "large_integer" in schema.detections and not data.type.scale
+        column = _wei(name, data, caps) if wei else _decimal(name, data, caps, exact=exact)
     elif kind == "timestamp":
         column = _timestamp(name, data, caps)
     elif kind == "bigint":
@@ -121,6 +122,11 @@ def _decimal(name: str, data: pa.Array, caps: Capabilities, *, exact: bool) -> C
     if whole + scale <= caps.decimal_digits:
         return Column(name, "decimal", precision=caps.decimal_digits, scale=scale)
     return Column(name, "text")
+
+
+def _wei(name: str, data: pa.Array, caps: Capabilities) -> Column:
+    """The `large_integer` detector, off by default: integers beyond 64 bits are wei, beyond its digits text."""
+    return Column(name, "wei" if _whole_digits(data) <= caps.decimal_digits else "text")
 
 
 def _whole_digits(data: pa.Array) -> int:

@@ -53,6 +53,16 @@ def plan(
     return steps
 
 
+def shape(tables: Mapping[str, Table], existing: Mapping[str, Table], caps: Capabilities) -> list[Step]:
+    """The steps that make the tables of a destination what a schema says, without any rows."""
+    children = _children(tables)
+    chains = [_chain(table, children, None) for table in tables.values() if table.parent is None]
+    check_names([table for chain in chains for table in chain], tables, caps)
+    for chain in chains:
+        check_types(chain, existing, caps)
+    return [step for chain in chains for step in _shape_steps(chain, existing, caps)]
+
+
 def root_of(tables: Mapping[str, Table], name: str) -> Table:
     """The root table that a table is nested in, or the table itself."""
     table = tables[name]

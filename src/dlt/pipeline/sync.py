@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dlt.errors import CannotRestorePipeline, PackageError
+from dlt.errors import CannotRestorePipeline, PackageError, SchemaError
+from dlt.load.plan import shape
 from dlt.load.run import patiently
+from dlt.load.session import Load
+from dlt.load.steps import Add, Commit, Create
 from dlt.pipeline import state as states
 from dlt.schema.model import LOADS, STATE, VERSION
 from dlt.schema.schema import Schema
@@ -27,23 +31,28 @@ LOADED_STATE = "_loaded"  # in the local part of the state: load id of the newes
 Rows = dict[str, list[dict[str, Any]]]
 
 
+def version_rows(session: Session, schema: Schema, caps: Capabilities, at: str) -> Rows:
+    """The row of `_dlt_version` for a schema, unless it is there."""
+    if session.read(VERSION, {"version_hash": schema.version_hash}).read_all().num_rows:
+        return {}
+    row = {
+        "version": schema.version,
+        "engine_version": ENGINE_VERSION,
+        "inserted_at": at,
+        "schema_name": schema.name,
+        "version_hash": schema.version_hash,
+        "schema": storage_text(schema.to_text(), caps.max_text),
+    }
+    return {VERSION: [row]}
+
+
 def commit_rows(session: Session, manifest: Manifest, schema: Schema, caps: Capabilities) -> Rows:
     """The rows of dlt's own tables that are committed together with the data of a package."""
     if not caps.keeps_state:
         return {}
     now = datetime.now(UTC).isoformat()
-    rows: Rows = {}
-    if not session.read(VERSION, {"version_hash": schema.version_hash}).read_all().num_rows:
-        rows[VERSION] = [
-            {
-                "version": schema.version,
-                "engine_version": ENGINE_VERSION,
-                "inserted_at": manifest.created_at,  # a package that is tried again later does not bring the newest schema
-                "schema_name": schema.name,
-                "version_hash": schema.version_hash,
-                "schema": storage_text(schema.to_text(), caps.max_text),
-            }
-        ]
+    # a package that is tried again later does not bring the newest schema
+    rows = version_rows(session, schema, caps, manifest.created_at)
     if manifest.state is not None:
         rows[STATE] = [states.to_row(states.decoded(manifest.state), manifest.load_id, uuid.uuid4().hex[:14], now)]
     rows[LOADS] = [
@@ -73,7 +82,9 @@ def stored_state(session: Session, pipeline_name: str, loaded: str | None = None
     mine = {"pipeline_name": pipeline_name}
     rows = session.read(STATE, mine, last="_dlt_load_id").read_all().to_pylist()
     newest = rows[0]["_dlt_load_id"] if rows else None
-    if newest not in (None, loaded) and not _is_loaded(session, newest):  # a load that did not end, where nothing is undone
+    if newest not in (None, loaded) and not _is_loaded(
+        session, newest
+    ):  # a load that did not end, where nothing is undone
         rows = session.read(STATE, mine).read_all().to_pylist()
         rows.sort(key=lambda row: (str(row.get("_dlt_load_id") or ""), int(row["version"])), reverse=True)
         rows = [row for row in rows if _is_loaded(session, row["_dlt_load_id"])]
@@ -215,3 +226,32 @@ def _start_anew(pipeline: Pipeline) -> None:
         pipeline.workdir.remove_schema(name)
     pipeline.schemas.clear()
     pipeline.adopt({**fresh, "_local": {**local, **fresh["_local"]}}, [], replace=True)
+
+
+def schema_named(pipeline: Pipeline, name: str | None) -> Schema:
+    """A schema of a pipeline, the default one without a name."""
+    if name is None:
+        return pipeline.default_schema
+    if name not in pipeline.schemas:
+        known = ", ".join(pipeline.schemas) or "none"
+        raise SchemaError(f"The pipeline has no schema {name!r}.", pipeline=pipeline.pipeline_name, schemas=known)
+    return pipeline.schemas[name]
+
+
+def migrate(pipeline: Pipeline, schema: Schema) -> dict[str, Any]:
+    """Make the tables of a data set what a schema says, and note its version there. Returns the tables that were made or
+    got columns, by name, with these columns."""
+    destination = pipeline.need_destination()
+    caps, at = destination.caps, datetime.now(UTC).isoformat()
+    load_id = pipeline.workdir.packages.new_load_id()
+    tables = {table.name: table for table in schema.all_tables if any(c.data_type for c in table.columns.values())}
+    about = Load(load_id, schema.name, pipeline.pipeline_name, str(pipeline.workdir.path), at)
+    with closing(destination.open(pipeline.dataset_name, about)) as session:
+        steps = shape(tables, session.reflect(tables), caps)
+        rows = version_rows(session, schema, caps, at) if caps.keeps_state else {}
+        if steps or rows:
+            for step in (*steps, Commit(rows)):
+                session.apply(step)
+    changed = [step.table for step in steps if isinstance(step, Create)]
+    changed += [step.table.with_(columns={c.name: c for c in step.columns}) for step in steps if isinstance(step, Add)]
+    return {table.name: table.to_dict() for table in changed}
