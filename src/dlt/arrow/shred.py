@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -355,10 +356,11 @@ def _by_key(rows: Sequence[Any]) -> list[tuple[str, list[Any], list[int] | None]
 def _same(rows: Sequence[Any]) -> list[tuple[str, list[Any], list[int] | None]]:
     """The same for rows with the keys of the first one, block by block: rows stay in the processor's cache."""
     columns: dict[str, list[Any]] = {key: [] for key in rows[0]}
+    takes = [(itemgetter(key), values) for key, values in columns.items()]
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
-        for key, values in columns.items():
-            values += [row[key] for row in block]
+        for take, values in takes:
+            values.extend(map(take, block))
     return [(key, values, None) for key, values in columns.items()]
 
 
