@@ -19,6 +19,7 @@ def fresh() -> Iterator[None]:
     yield
     use_pipeline(None)
     providers.REGISTERED.clear()
+    providers.VAULTS.forget()
     for files in (providers.CONFIG_TOML, providers.SECRETS_TOML):
         files.restore({})
 

@@ -10,7 +10,7 @@ import dlt
 from dlt.config.credentials import ConnectionStringCredentials
 from dlt.config.inject import with_config
 from dlt.config.spec import Configuration, configspec
-from dlt.errors import ConfigError, NotBuilt
+from dlt.errors import ConfigError
 
 
 def test_values_by_key(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +71,6 @@ def test_values_set_in_code(write: Any, own_folder: Any) -> None:
         assert (dlt.config["a.k"], dlt.config["b"]) == (3, 4)
     assert (dlt.config["a.k"], dlt.config.get("b")) == (2, None)
     assert dlt.config.writable_provider.name == "config.toml"
-    with pytest.raises(NotBuilt):
-        dlt.config.write()
 
 
 # ---- explain

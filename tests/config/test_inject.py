@@ -11,10 +11,11 @@ import pytest
 
 import dlt
 from dlt.config.credentials import ConnectionStringCredentials
-from dlt.config.inject import with_config
+from dlt.config.inject import get_fun_spec, get_orig_args, last_config, with_config
 from dlt.config.lookup import use_pipeline
-from dlt.config.spec import Configuration, configspec
-from dlt.errors import ConfigError, NotBuilt, StepFailed
+from dlt.config.sections import ConfigSectionContext, inject_section
+from dlt.config.spec import Configuration, configspec, fields_of
+from dlt.errors import ConfigError, StepFailed
 
 Row = dict[str, Any]
 
@@ -315,6 +316,30 @@ def test_a_function_as_destination(write: Any) -> None:
     assert got == [("u", "k", 4), ("mine", "k", 4)]
 
 
+def test_section_4_3_a_destination_with_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[Any] = []
+
+    @dlt.destination(spec=Where)
+    def by_field(items: Any, table: Any, host: str | None = None, port: int = 0) -> None:
+        got.append((host, port))
+
+    @dlt.destination(spec=Where, name="whole")
+    def by_object(items: Any, table: Any, where: Where | None = None, conf: Where = None) -> None:  # type: ignore[assignment]
+        got.append((conf.host, conf.port))
+
+    with pytest.raises((ConfigError, StepFailed), match="host"):
+        dlt.pipeline("p0", destination=by_field).run([{"a": 1}], table_name="t")
+
+    monkeypatch.setenv("DESTINATION__BY_FIELD__HOST", "h")
+    monkeypatch.setenv("DESTINATION__WHOLE__CONF__HOST", "w")
+    dlt.pipeline("p1", destination=by_field).run([{"a": 1}], table_name="t")
+    dlt.pipeline("p2", destination=by_field(port=5)).run([{"a": 1}], table_name="t")
+    dlt.pipeline("p3", destination=by_object).run([{"a": 1}], table_name="t")
+
+    assert got == [("h", 80), ("h", 5), ("w", 80)]
+    assert get_fun_spec(by_field) is Where
+
+
 # ---- with_config
 
 
@@ -348,8 +373,120 @@ def test_with_config_options(monkeypatch: pytest.MonkeyPatch) -> None:
     assert with_config(function, sections=("a",), section_arg_name="name")("b") == ("b", 2, 9)
     assert with_config(function, sections=("a",), include_defaults=False)() == ("", 1, 1)
     assert with_config(function, sections=("z",), accept_partial=True)() == ("", None, 9)
-    with pytest.raises(NotBuilt, match="initial_config"):
-        with_config(function, initial_config=Where())
+
+
+@configspec
+class More(Configuration):
+    extra: int = 7
+
+
+def test_with_config_initial_and_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    def function(host: str | None = None, port: int = 1, extra: int = 0, k: int = dlt.config.value) -> tuple[Any, ...]:
+        return host, port, extra, k
+
+    monkeypatch.setenv("K", "3")
+    monkeypatch.setenv("PORT", "9")
+    with_initial = with_config(function, initial_config=Where(host="begun", port=5))
+    with_base = with_config(function, base=More)
+
+    assert with_initial(k=1) == ("begun", 9, 0, 1)
+    assert with_initial(host="mine", k=1) == ("mine", 9, 0, 1)
+    assert with_base() == (None, 9, 7, 3)
+    with pytest.raises(ConfigError, match="no configspec"):
+        with_config(function, base=int)
+
+
+def test_section_4_2_of_a_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    @with_config(auto_pipeline_section=True)
+    def function(pipeline_name: str | None = None, k: int = dlt.config.value) -> int:
+        return k
+
+    monkeypatch.setenv("K", "1")
+    monkeypatch.setenv("PIPELINES__PP__K", "2")
+
+    assert (function(), function("pp"), function("other")) == (1, 2, 1)
+
+
+def test_section_4_3_last_config_and_original_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    @with_config(sections="x")
+    def function(a: int = dlt.config.value, b: str = "b", **injection_kwargs: Any) -> tuple[Any, ...]:
+        made = last_config(**injection_kwargs)
+        return type(made).__name__, dict(made), get_orig_args(**injection_kwargs)
+
+    @with_config(spec=Where, sections="net")
+    def by_spec(port: int = 1, **injection_kwargs: Any) -> Any:
+        return last_config(**injection_kwargs)
+
+    monkeypatch.setenv("X__A", "5")
+    monkeypatch.setenv("NET__HOST", "h")
+
+    assert function(b="z") == ("FunctionConfiguration", {"a": 5, "b": "z"}, ((), {"b": "z"}))
+    assert by_spec() == Where(host="h", port=80)
+    with pytest.raises(ConfigError, match="injection_kwargs"):
+        last_config()
+
+
+@dlt.source
+def described(a: int = dlt.config.value, token: str = dlt.secrets.value, n: int = 3, note: str | None = None) -> Any:
+    return []
+
+
+@dlt.resource
+def plain_rows(k: int = 1) -> Any:
+    yield k
+
+
+def test_section_4_3_get_fun_spec() -> None:
+    spec = get_fun_spec(described)
+
+    assert spec is not None
+    assert spec.__name__ == "DescribedConfiguration"
+    assert list(spec.get_resolvable_fields()) == ["a", "token", "n", "note"]
+    assert [(one.name, one.secret, one.required, one.default) for one in fields_of(spec)] == [
+        ("a", False, True, None),
+        ("token", True, True, None),
+        ("n", False, False, 3),
+        ("note", False, False, None),
+    ]
+    assert get_fun_spec(with_config(lambda where=None: where, spec=Where)) is Where
+    assert get_fun_spec(lambda: 1) is None
+    assert get_fun_spec(plain_rows).__name__ == "PlainRowsConfiguration"  # type: ignore[union-attr]
+
+
+CONTEXTS = {  # what is around, the own one, the style -> pipeline and sections
+    "incoming": (("e", ("sources", "es", "en")), ("i", ("sources", "is", "in")), "prefer_incoming", ("i", ("sources", "is", "in"))),
+    "incoming, nothing own": (("e", ("sources", "es", "en")), (None, ()), "prefer_incoming", ("e", ("sources", "es", "en"))),
+    "existing": (("e", ("sources", "es", "en")), ("i", ("sources", "is", "in")), "prefer_existing", ("e", ("sources", "es", "en"))),
+    "existing, nothing around": ((None, ()), ("i", ("x",)), "prefer_existing", ("i", ("x",))),
+    "resource": (("e", ("sources", "es", "en")), ("i", ("sources", "is", "in")), "resource_merge_style", ("i", ("sources", "es", "in"))),
+    "resource, nothing own": (("e", ("sources", "es", "en")), (None, ()), "resource_merge_style", ("e", ("sources", "es", "en"))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_section_4_2_contexts(name: str) -> None:
+    around, own, style, expected = CONTEXTS[name]
+    merge = getattr(ConfigSectionContext, style)
+
+    with inject_section(ConfigSectionContext(*around)), inject_section(ConfigSectionContext(*own, merge)) as found:
+        assert (found.pipeline_name, found.sections) == expected
+
+
+def test_section_4_2_injected_sections(monkeypatch: pytest.MonkeyPatch) -> None:
+    def function(k: int = dlt.config.value) -> int:
+        return k
+
+    monkeypatch.setenv("Y__Q__K", "9")
+    monkeypatch.setenv("X__K", "5")
+    monkeypatch.setenv("PP__X__K", "7")
+    own, other = with_config(function, sections="x"), with_config(function)
+    outer = with_config(function, sections="x", sections_merge_style=ConfigSectionContext.prefer_existing)
+
+    with inject_section(ConfigSectionContext(sections=("y", "q"))):
+        assert (other(), own(), outer()) == (9, 5, 9)
+    with inject_section(ConfigSectionContext(pipeline_name="pp")):
+        assert own() == 7
+    assert own() == 5
 
 
 def test_what_arguments_wait_for() -> None:

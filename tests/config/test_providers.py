@@ -12,10 +12,11 @@ import pytest
 
 import dlt
 from dlt.config import providers
+from dlt.config.custom import ConfigProvider, CustomLoaderDocProvider
 from dlt.config.lookup import find, for_pipeline, paths_of, tried, use_pipeline
 from dlt.config.report import shortest
-from dlt.config.settings import mentioned, run_settings, setting, typed_setting
-from dlt.errors import ConfigError, NotBuilt
+from dlt.config.settings import data_dir, local_dir, mentioned, run_settings, setting, typed_setting
+from dlt.errors import ConfigError
 
 SOURCE = ("sources", "mysec", "mysrc")
 
@@ -272,14 +273,6 @@ def test_a_provider_without_secrets_is_not_asked_for_them() -> None:
     assert dlt.secrets.get("k") is None
 
 
-@pytest.mark.parametrize("name", providers.VAULTS)
-def test_vaults_are_not_ignored(name: str, write: Any) -> None:
-    write(config=f"[providers]\n{name} = true")
-
-    with pytest.raises(NotBuilt, match="vaults"):
-        dlt.pipeline("p")
-
-
 # ---- settings
 
 
@@ -328,3 +321,77 @@ def test_importing_reads_no_file() -> None:
     code = "import sys, dlt; dlt.config; dlt.secrets.value; dlt.TSecretValue; print('tomllib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+# ---- providers of dlt 1.31
+
+
+def test_section_4_1_custom_document() -> None:
+    calls = []
+
+    def loader() -> dict[str, Any]:
+        calls.append(1)
+        return {"a": {"b": 7}}
+
+    made = CustomLoaderDocProvider("mine", loader, supports_secrets=False, locations=["here"])
+    dlt.config.register_provider(made)
+
+    assert (dlt.config["a.b"], dlt.secrets.get("a.b"), calls) == (7, None, [1])
+    assert (made.locations, made.present_locations, made.is_empty, made.to_dict()) == (
+        ["here"],
+        ["here"],
+        False,
+        {"a": {"b": 7}},
+    )
+    assert made.get_value("b", Any, "a") == (7, "a.b")
+
+
+def test_section_4_1_custom_class() -> None:
+    class Mine(ConfigProvider):
+        name = "mine"
+        supports_secrets = True
+
+        def get_value(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
+            return ("v" if (*sections, key) == ("a", "b") else None), key
+
+    dlt.config.register_provider(Mine())
+
+    assert dlt.secrets["a.b"] == "v"
+    with pytest.raises(ConfigError, match="cannot be set"):
+        Mine().set_value("k", 1, None)
+    assert (Mine().is_writable, Mine().supports_sections) == (False, True)
+
+
+# ---- profiles
+
+
+@pytest.mark.parametrize(
+    ("pinned", "chosen", "expected"),
+    [(None, None, "dev"), ("prod", None, "prod"), ("prod", "tests", "tests"), (None, "access", "access")],
+)
+def test_section_4_8_profiles(
+    pinned: str | None, chosen: str | None, expected: str, write: Any, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config='[a]\nk = "all"\nj = 1', **{f"{expected}__config": '[a]\nk = "profile"'})
+    settings = own_folder / ".dlt"
+    (settings / ".workspace").touch()
+    if pinned:
+        (settings / "profile-name").write_text(f"{pinned}\n")
+    if chosen:
+        monkeypatch.setenv("WORKSPACE__PROFILE", chosen)
+    monkeypatch.delenv("DLT_DATA_DIR")
+
+    assert (dlt.config["a.k"], dlt.config["a.j"]) == ("profile", 1)
+    pipeline = dlt.pipeline("pp", destination="duckdb")
+    pipeline.run([{"a": 1}], table_name="t")
+    assert Path(pipeline.working_dir) == settings / "state" / expected / "pipelines" / "pp"
+    assert (settings / "data" / expected / "pp.duckdb").exists()
+
+
+def test_section_4_8_variables_go_before_the_profile(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (own_folder / ".dlt").mkdir()
+    (own_folder / ".dlt" / ".workspace").touch()
+    monkeypatch.setenv("DLT_LOCAL_DIR", str(own_folder / "local"))
+
+    assert data_dir() == own_folder / ".dlt-data"
+    assert local_dir() == own_folder / "local"

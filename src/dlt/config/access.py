@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlt.config.lookup import Found
 from dlt.config.providers import CONFIG_TOML, SECRETS_TOML, Adapted, Document, Key, Provider, providers, register
-from dlt.errors import ConfigError, NotBuilt
+from dlt.errors import ConfigError
 
 if TYPE_CHECKING:
     from dlt.config.report import Explanation
@@ -70,7 +71,7 @@ class Accessor:
         return None
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Have this value until the process ends, as if it stood in `config.toml` or `secrets.toml`. Files stay as they are."""
+        """Have this value until the process ends, as if it stood in `config.toml` or `secrets.toml`. `write` keeps it there."""
         (SECRETS_TOML if self._secret else CONFIG_TOML).set(_path(key), value)
 
     @contextmanager
@@ -97,9 +98,10 @@ class Accessor:
         """The provider that values set here belong to."""
         return SECRETS_TOML if self._secret else CONFIG_TOML
 
-    def write(self, *_args: Any) -> None:
-        """Write values to the file; not available yet."""
-        raise NotBuilt("Files of the configuration are not written yet.", hint="write the TOML file with an editor")
+    def write(self) -> Path | None:
+        """Write what was set in code into `config.toml` or `secrets.toml` of the project, whose comments stay. Returns the
+        file; None when nothing was set."""
+        return (SECRETS_TOML if self._secret else CONFIG_TOML).write_toml()
 
     def register_provider(self, provider: Any) -> None:
         """Ask this provider after all others: an object with name, secret and get(path), one with name, supports_secrets

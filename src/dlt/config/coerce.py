@@ -93,6 +93,11 @@ def _is_known(hint: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Enum)
 
 
+def is_secret_hint(hint: Any) -> bool:
+    """True when values of the type are secrets: it is marked so, or is a class of credentials."""
+    return without_secret(hint)[1]
+
+
 def name_of(hint: Any) -> str:
     """A type in words."""
     return " or ".join(str(getattr(one, "__name__", one)).removeprefix("typing.") for one in members(hint)) or "None"

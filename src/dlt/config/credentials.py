@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from dlt.config.coerce import SECRET
 from dlt.config.spec import Configuration, configspec
-from dlt.errors import ConfigError, NotBuilt
+from dlt.errors import ConfigError
 
 Secret = Annotated[str, SECRET]
 OptionalSecret = Annotated[str, SECRET] | None
@@ -127,9 +127,10 @@ class OAuth2Credentials(Credentials):
     scopes: list[str] | None = None
     token: OptionalSecret = None
 
-    def auth(self, *_args: Any, **_kwargs: Any) -> None:
-        """Get a token; not available yet."""
-        raise NotBuilt("Getting tokens is not built yet.", hint="give token=")
+    def auth(self, scopes: str | list[str] | None = None, redirect_url: str | None = None) -> None:
+        """Get a token. Here nothing is known of the service: classes of services do it."""
+        del scopes, redirect_url
+        raise NotImplementedError(f"{type(self).__name__} does not know how its service hands out tokens: give token=")
 
     def add_scopes(self, scopes: str | list[str]) -> None:
         """Ask for more scopes."""
@@ -162,6 +163,20 @@ class AwsCredentialsWithoutDefaults(Credentials):
             found["client_kwargs"] = {"region_name": self.region_name}  # type: ignore[assignment]  # one nested value
         return {key: value for key, value in found.items() if value is not None}
 
+    def to_object_store_rs_credentials(self) -> dict[str, str]:
+        """The options of object stores in Rust, as deltalake takes them. ConfigError without a region for AWS itself."""
+        if self.endpoint_url is None and self.region_name is None:
+            raise ConfigError("Stores in Rust need the region of AWS.", key="region_name", hint="set region_name")
+        found = {
+            "aws_access_key_id": self.aws_access_key_id,
+            "aws_secret_access_key": self.aws_secret_access_key,
+            "aws_session_token": self.aws_session_token,
+            "region": self.region_name,
+            "endpoint_url": self.endpoint_url,
+            "aws_allow_http": "true" if (self.endpoint_url or "").startswith("http://") else None,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
     def to_session_credentials(self) -> dict[str, Any]:
         """The arguments of a boto session."""
         names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "profile_name", "region_name")
@@ -178,6 +193,24 @@ class AwsCredentials(AwsCredentialsWithoutDefaults):
         """True when there are no keys: the client looks for them itself."""
         return self.aws_access_key_id is None
 
+    @classmethod
+    def from_session(cls, session: Any) -> Self:
+        """The keys, the profile and the region of a session of botocore or boto3, as they are now."""
+        session = getattr(session, "_session", session)  # boto3's has one of botocore
+        made = cls.from_value({"profile_name": session.profile, "region_name": session.get_config_variable("region")})
+        if (found := session.get_credentials()) is not None:
+            keys = found.get_frozen_credentials()
+            made.aws_access_key_id, made.aws_secret_access_key = keys.access_key, keys.secret_key
+            made.aws_session_token = keys.token
+        return made
+
+    def parse_native_representation(self, native_value: Any) -> None:
+        """Take what a session of botocore or boto3 has."""
+        if hasattr(getattr(native_value, "_session", native_value), "get_credentials"):
+            self.update(dict(type(self).from_session(native_value)))
+            return
+        super().parse_native_representation(native_value)
+
 
 @configspec
 class AzureCredentialsWithoutDefaults(Credentials):
@@ -189,6 +222,20 @@ class AzureCredentialsWithoutDefaults(Credentials):
     azure_storage_sas_token: OptionalSecret = None
     azure_sas_token_permissions: str = "racwdl"  # noqa: S105 - letters for what it allows
     azure_sas_token_expiration_hours: float = 24.0
+
+    def to_adlfs_credentials(self) -> dict[str, Any]:
+        """The arguments of an adlfs file system."""
+        return {
+            "account_name": self.azure_storage_account_name,
+            "account_key": self.azure_storage_account_key,
+            "sas_token": self.azure_storage_sas_token,
+            "account_host": self.azure_account_host,
+        }
+
+    def to_object_store_rs_credentials(self) -> dict[str, str]:
+        """The options of object stores in Rust, as deltalake takes them."""
+        found = self.to_adlfs_credentials()
+        return {key: found[key] for key in ("account_name", "account_key", "sas_token") if found[key] is not None}
 
 
 @configspec
@@ -209,6 +256,19 @@ class AzureServicePrincipalCredentials(Credentials):
     azure_client_id: str
     azure_client_secret: Secret
     azure_account_host: str | None = None
+
+    def to_adlfs_credentials(self) -> dict[str, Any]:
+        """The arguments of an adlfs file system."""
+        return {**self.to_object_store_rs_credentials(), "account_host": self.azure_account_host}
+
+    def to_object_store_rs_credentials(self) -> dict[str, str]:
+        """The options of object stores in Rust, as deltalake takes them."""
+        return {
+            "account_name": self.azure_storage_account_name,
+            "tenant_id": self.azure_tenant_id,
+            "client_id": self.azure_client_id,
+            "client_secret": self.azure_client_secret,
+        }
 
 
 @configspec
@@ -239,9 +299,28 @@ class GcpServiceAccountCredentials(Credentials):
             self.private_key = self.private_key.replace("\\n", "\n")
             self.private_key += "" if self.private_key.endswith("\n") else "\n"
 
+    def on_partial(self) -> None:
+        """Without a key those of this machine are used, if it has any: `has_default_credentials` is true then."""
+        from dlt.config.google import default_credentials
+
+        if self.private_key is None and self.client_email is None and (found := default_credentials()) is not None:
+            vars(self)["_default"], project = found
+            self.project_id = self.project_id or project
+            vars(self)["__resolved__"] = True
+
+    def has_default_credentials(self) -> bool:
+        """True when there is no key and this machine has credentials: of the environment, of gcloud or of its service."""
+        return "_default" in vars(self)
+
+    def default_credentials(self) -> Any:
+        """The credentials of this machine, an object of google-auth; None when the key is used."""
+        return vars(self).get("_default")
+
     def to_native_credentials(self) -> Any:
-        """An object of the client library; not available yet."""
-        raise NotBuilt("Clients of Google Cloud are not built yet.")
+        """An object of google-auth, as clients of Google Cloud take it."""
+        from dlt.config.google import service_account
+
+        return self.default_credentials() or service_account(dict(self))
 
 
 @configspec
@@ -275,13 +354,45 @@ class HfCredentials(Credentials):
     hf_endpoint: str | None = None
 
 
-class GcpOAuthCredentials(Credentials):
-    """Not available yet."""
+@configspec
+class GcpOAuthCredentials(OAuth2Credentials):
+    """A user of Google Cloud: fields, or the text of the JSON file of an OAuth client."""
 
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        raise NotBuilt("GcpOAuthCredentials is not built yet.", hint="use a service account")
+    project_id: str = None  # type: ignore[assignment]  # required: what comes before it has defaults
+    client_type: str = "installed"
 
-    @classmethod
-    def from_value(cls, value: Any) -> Self:  # noqa: ARG003 - see above
-        """Not available yet."""
-        raise NotBuilt("GcpOAuthCredentials is not built yet.", hint="use a service account")
+    def parse_native_representation(self, native_value: Any) -> None:
+        """Take the fields of a file of client secrets, or those of an object of google-auth."""
+        from dlt.config.coerce import UnfitError, coerced
+
+        if hasattr(native_value, "refresh_token") and hasattr(native_value, "client_id"):
+            for name in ("client_id", "client_secret", "refresh_token", "token"):
+                setattr(self, name, getattr(native_value, name, None))
+            self.project_id = getattr(native_value, "quota_project_id", None) or self.project_id
+            self.scopes = list(native_value.scopes or []) or None
+            return
+        try:
+            given = coerced(native_value, dict)
+        except UnfitError:
+            raise ConfigError("The value is no JSON of an OAuth client.", hint="give the text of its file") from None
+        kind = next((kind for kind in ("installed", "web") if isinstance(given.get(kind), Mapping)), None)
+        if kind is not None:
+            given = {**given[kind], "client_type": kind}
+        self.update({key: value for key, value in given.items() if key in self.keys()})
+
+    def auth(self, scopes: str | list[str] | None = None, redirect_url: str | None = None) -> None:
+        """Get a token: with the refresh token, else from the user, in a browser on this machine."""
+        from dlt.config.google import ask_user, refreshed
+
+        if scopes:
+            self.add_scopes(scopes)
+        if self.refresh_token is None:
+            self.refresh_token, self.token = ask_user(dict(self), redirect_url)
+        else:
+            self.token = refreshed(dict(self))
+
+    def to_native_credentials(self) -> Any:
+        """An object of google-auth, as clients of Google take it."""
+        from dlt.config.google import of_user
+
+        return of_user(dict(self))

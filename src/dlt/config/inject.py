@@ -6,12 +6,15 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from contextlib import nullcontext
+from typing import Annotated, Any, NamedTuple
 
-from dlt.config.coerce import is_known, is_optional, is_spec, without_secret
+from dlt.config.coerce import SECRET, is_known, is_optional, is_spec, without_secret
+from dlt.config.lookup import for_pipeline
 from dlt.config.report import error_of
-from dlt.config.spec import Configuration, Field, Filling, Origin, fields_of
-from dlt.errors import ConfigError, NotBuilt
+from dlt.config.sections import ConfigSectionContext, merged
+from dlt.config.spec import Configuration, Field, Filling, Origin, configspec, fields_of
+from dlt.errors import ConfigError
 
 
 class Waiting:
@@ -47,8 +50,14 @@ def has_defaults(function: Any) -> bool:
     return bool(inner.__defaults__ or inner.__kwdefaults__)
 
 
-def asked_by(function: Any) -> Asked | None:
-    """What a function asks for: its arguments with a default of a known type, or that wait for a value. None: nothing."""
+def asked_by(function: Any, spec: Any = None, base: Any = None) -> Asked | None:
+    """What a function asks for: its arguments with a default of a known type, or that wait for a value. None: nothing.
+
+    spec: a configspec that describes them instead; base: one whose fields the function asks for as well."""
+    if spec is not None:
+        return _by_spec(function, spec, asked_by(function, base=base))
+    if base is not None and getattr(base, "__dataclass_fields__", None):
+        return _with_base(function, base, asked_by(function))
     if not has_defaults(function):
         return None
     try:
@@ -175,10 +184,16 @@ def fill(calls: Sequence[Call]) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
 
 
 def named(
-    function: Callable[..., Any], kwargs: Mapping[str, Any], sections: Sequence[str], owner: str, *, skip: int
+    function: Callable[..., Any],
+    kwargs: Mapping[str, Any],
+    sections: Sequence[str],
+    owner: str,
+    *,
+    skip: int,
+    spec: Any = None,
 ) -> dict[str, Any]:
     """The same for a function whose first arguments come with each call: the others by name."""
-    asked = asked_by(function)
+    asked = asked_by(function, spec)
     if asked is None:
         return dict(kwargs)
     filling = Filling()
@@ -189,10 +204,16 @@ def named(
 
 
 def injected(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], sections: Sequence[str], owner: str
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    sections: Sequence[str],
+    owner: str,
+    spec: Any = None,
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """The arguments of a call of a decorated function. owner: who it is in messages. Raises ConfigError."""
-    asked = asked_by(function)
+    """The arguments of a call of a decorated function. owner: who it is in messages; spec: a configspec that describes
+    them. Raises ConfigError."""
+    asked = asked_by(function, spec)
     if asked is None:
         return args, kwargs
     filling = Filling()
@@ -202,15 +223,43 @@ def injected(
     return out
 
 
-def explained(function: Callable[..., Any], sections: Sequence[str], filling: Filling) -> dict[str, Any]:
+def explained(
+    function: Callable[..., Any], sections: Sequence[str], filling: Filling, spec: Any = None
+) -> dict[str, Any]:
     """The values that a call without arguments would get, by name."""
-    asked = asked_by(function)
+    asked = asked_by(function, spec)
     if asked is None:
         return {}
     return {field.name: filling.value(field, sections) for field in asked.fields}
 
 
 # ---- with_config
+
+EXTRA = "injection_kwargs"  # a function with ** of this name gets what `last_config` and `get_orig_args` read
+LAST, ORIGINAL = "_dlt_config", "_dlt_orig_args"
+
+
+class Wish(NamedTuple):
+    """What a function made with `with_config` asks for, and where it is looked for."""
+
+    asked: Asked | None
+    sections: tuple[str, ...]
+    section_argument: str
+    merge: Callable[[ConfigSectionContext, ConfigSectionContext], None]
+    of_pipeline: bool
+    partial: bool
+    owner: str
+
+    def where(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """The pipeline and the sections of a call, which depend on its arguments and on `inject_section`."""
+        assert self.asked is not None
+        given = self.asked.signature.bind_partial(*args, **kwargs).arguments
+        sections = self.sections
+        if self.of_pipeline and (name := given.get("pipeline_name")):
+            sections = ("pipelines", name, *sections)
+        if self.section_argument and (more := given.get(self.section_argument)):
+            sections = (*sections, more)
+        return merged(sections, self.merge)
 
 
 def with_config(
@@ -219,7 +268,7 @@ def with_config(
     spec: Any = None,
     sections: str | Sequence[str] = (),
     section_arg_name: str | None = None,
-    sections_merge_style: Any = None,
+    sections_merge_style: Any = ConfigSectionContext.prefer_incoming,
     auto_pipeline_section: bool = False,
     include_defaults: bool = True,
     accept_partial: bool = False,
@@ -230,50 +279,128 @@ def with_config(
     """Makes a function take arguments from the configuration: those with the default `dlt.config.value` or
     `dlt.secrets.value`, and those with another default, which is used when there is no value.
 
-    sections: where values are looked for; section_arg_name: an argument whose value is one more of them. spec: a
-    configspec; an argument with its type gets an object of it, others the field of their name. accept_partial: values
-    that are missing are None.
+    sections: where values are looked for; section_arg_name: an argument whose value is one more of them;
+    sections_merge_style: how they go with those of `inject_section`, a function of ConfigSectionContext. spec: a
+    configspec; an argument with its type gets an object of it, others the field of their name. base: a configspec whose
+    fields the function asks for as well. initial_config: an object of a configspec whose values are the defaults.
+    auto_pipeline_section: look in `pipelines.<pipeline_name>` when the function has an argument `pipeline_name`.
+    accept_partial: values that are missing are None.
+
+    A function with `**injection_kwargs` gets there what `last_config(**injection_kwargs)` reads.
     """
-    _refuse(
-        sections_merge_style=sections_merge_style,
-        auto_pipeline_section=auto_pipeline_section or None,
-        initial_config=initial_config,
-        base=base,
-    )
     place = (sections,) if isinstance(sections, str) else tuple(sections)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         asked = asked_by(function)
-        if spec is not None:
-            asked = _by_spec(function, spec, asked)
+        described = spec if spec is not None else None if initial_config is None else type(initial_config)
+        if described is not None:
+            asked = _by_spec(function, described, asked)
         elif asked is not None and not include_defaults:
             asked = asked._replace(fields=tuple(one for one in asked.fields if one.required))
+        if base is not None:
+            asked = _with_base(function, base, asked)
+        if asked is not None and initial_config is not None:
+            asked = asked._replace(fields=tuple(_begun(one, initial_config) for one in asked.fields))
         owner = f"The function {_named(function)!r}"
+        wish = Wish(
+            asked, place, section_arg_name or "", sections_merge_style, auto_pipeline_section, accept_partial, owner
+        )
+        wants_more = any(
+            one.kind is one.VAR_KEYWORD and one.name == EXTRA for one in inspect.signature(function).parameters.values()
+        )
 
         @functools.wraps(function)
         def with_values(*args: Any, **kwargs: Any) -> Any:
-            if asked is None:
+            if wish.asked is None:
                 return function(*args, **kwargs)
-            given = asked.signature.bind_partial(*args, **kwargs).arguments.get(section_arg_name or "")
+            pipeline, where = wish.where(args, kwargs)
+            original = args, dict(kwargs)
             filling = Filling()
-            where = (*place, given) if given else place
-            args, kwargs = filled(asked, args, kwargs, where, filling)
-            if filling.wrong or (filling.missing and not accept_partial):
-                raise error_of(owner, filling)
+            with for_pipeline(pipeline) if pipeline else nullcontext():
+                args, kwargs = filled(wish.asked, args, kwargs, where, filling)
+            if filling.wrong or (filling.missing and not wish.partial):
+                raise error_of(wish.owner, filling)
+            if wants_more:
+                kwargs |= {LAST: _as_config(described or _spec_of(function, asked), wish.asked, args, kwargs, where)}
+                kwargs[ORIGINAL] = original
             return function(*args, **kwargs)
 
         with_values.__dlt_asks__ = lambda filling: (  # type: ignore[attr-defined]  # read by explain
             {one.name: filling.value(one, place) for one in asked.fields} if asked else {}
         )
+        with_values.__dlt_spec__ = lambda: described or _spec_of(function, asked)  # type: ignore[attr-defined]  # read by get_fun_spec
         return with_values
 
     return decorate if func is None else decorate(func)
 
 
-def _refuse(**options: Any) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise NotBuilt(f"The option {name} of with_config is not built yet.", hint=f"take {name}= away")
+def last_config(**kwargs: Any) -> Any:
+    """The configuration that a call was made with; to be called in the function with its `**injection_kwargs`."""
+    return _extra(LAST, kwargs)
+
+
+def get_orig_args(**kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments that were passed in the call; to be called in the function with its `**injection_kwargs`."""
+    found: tuple[tuple[Any, ...], dict[str, Any]] = _extra(ORIGINAL, kwargs)
+    return found
+
+
+def _extra(name: str, kwargs: Mapping[str, Any]) -> Any:
+    if name not in kwargs:
+        raise ConfigError(
+            "There is no configuration of this call.", hint=f"give the function of with_config an argument **{EXTRA}"
+        )
+    return kwargs[name]
+
+
+def get_fun_spec(function: Any) -> type[Configuration] | None:
+    """The configspec class of what a decorated function asks for, `<FunctionName>Configuration`; None: nothing."""
+    made = getattr(function, "__dlt_spec__", None)
+    if made is not None:
+        found: type[Configuration] | None = made()
+        return found
+    pipe = getattr(function, "_pipe", None)
+    given = pipe.spec[0] if pipe is not None else getattr(function, "spec", None)
+    if isinstance(given, type) and is_spec(given) and issubclass(given, Configuration):
+        return given
+    of_resource = getattr(pipe, "gen", None)
+    inner = of_resource or inspect.unwrap(getattr(function, "__wrapped__", None) or function)
+    return _spec_of(inner, asked_by(inner) if callable(inner) else None)
+
+
+def _spec_of(function: Any, asked: Asked | None) -> type[Configuration] | None:
+    if asked is None or not asked.fields:
+        return None
+    name = "".join(word[:1].upper() + word[1:] for word in _named(function).split("_")) + "Configuration"
+    content: dict[str, Any] = {"__annotations__": {}, "__module__": getattr(function, "__module__", __name__)}
+    for one in asked.fields:
+        hint = one.hint if one.required or is_optional(one.hint) or one.default is not None else one.hint | None
+        content["__annotations__"][one.name] = Annotated[hint, SECRET] if one.secret else hint
+        content[one.name] = one.default
+    made: type[Configuration] = configspec(type(name, (Configuration,), content))
+    return made
+
+
+def _as_config(kind: Any, asked: Asked, args: Sequence[Any], kwargs: Mapping[str, Any], sections: Sequence[str]) -> Any:
+    """The arguments of a call as an object of the configspec class, with the other fields that the class has."""
+    values = asked.signature.bind_partial(*args, **kwargs).arguments
+    given = {
+        one.name: values.get(one.name, one.default) for one in asked.fields if one.name in kind.get_resolvable_fields()
+    }
+    return Filling().filled(kind, sections, given={key: value for key, value in given.items() if value is not None})
+
+
+def _begun(field: Field, initial: Any) -> Field:
+    """A field whose default is the value of an object."""
+    known = getattr(initial, field.name, None)
+    return field if known is None else field._replace(default=known, required=False)
+
+
+def _with_base(function: Callable[..., Any], base: type[Any], asked: Asked | None) -> Asked:
+    """The arguments of a function and those that a configspec describes."""
+    more = _by_spec(function, base, asked)
+    own = tuple(one for one in (asked.fields if asked else ()) if one.name not in {field.name for field in more.fields})
+    return more._replace(fields=(*more.fields, *own))
 
 
 def _by_spec(function: Callable[..., Any], spec: type[Any], asked: Asked | None) -> Asked:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from dlt.config.providers import Key, providers, readers, variable
+from dlt.config.providers import Key, Readers, providers, readers, variable
 
 ACTIVE: list[str] = []  # the name of the active pipeline, whose own values go before others
 
+SEEN: dict[Key, tuple[Any, str, bool]] = {}  # what was found in this process: value, provider, whether it is a secret
+
 OWN: ContextVar[str | None] = ContextVar("dlt_config_pipeline", default=None)  # instead of it, for a block
+
+UNSHOWN = ("secrets.toml", "Airflow Secrets TOML Provider", "Google Secrets", "AWS Secrets")  # providers
+TELLING = re.compile(r"secret|passw|pwd|token|credential|private|api_?key|auth|dsn|hook", re.IGNORECASE)  # in keys
 
 
 class Found(NamedTuple):
@@ -57,18 +63,39 @@ def paths_of(sections: Sequence[str], *tail: str) -> list[Key]:
     return list(dict.fromkeys(found))
 
 
-def find(paths: Sequence[Key], *, secret: bool = False, pipeline: str | None = None) -> Found | None:
+def find(
+    paths: Sequence[Key], *, secret: bool = False, pipeline: str | None = None, asked: Readers | None = None
+) -> Found | None:
     """The first value for one of these paths. Each provider is asked for all of them, with the name of the pipeline in
-    front; then all providers again without it."""
+    front; then all providers again without it. asked: what `readers` returned a moment ago."""
     name = pipeline or OWN.get() or (ACTIVE[0] if ACTIVE else None)
-    asked = readers(secret=secret)
+    asked = readers(secret=secret) if asked is None else asked
     for prefix in ((name,), ()) if name else ((),):
         for provider, get in asked:
             for path in paths:
                 value = get((*prefix, *path))
                 if value is not None:
+                    SEEN[(*prefix, *path)] = (None if secret else value, provider, secret)
                     return Found(value, provider, (*prefix, *path))
     return None
+
+
+def resolved() -> list[dict[str, Any]]:
+    """What was found in this process, by key; without the values of secrets, and of what may be one."""
+    return [
+        {
+            "key": path[-1],
+            "value": None if secret or provider in UNSHOWN or TELLING.search(".".join(path)) else _plain(value),
+            "is_secret_hint": secret,
+            "sections": list(path[:-1]),
+            "provider_name": provider,
+        }
+        for path, (value, provider, secret) in SEEN.items()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool)) else None
 
 
 def tried(paths: Sequence[Key], *, secret: bool = False) -> list[tuple[str, str]]:

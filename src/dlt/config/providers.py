@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from dlt.errors import ConfigError, NotBuilt
+from dlt.errors import ConfigError
 
 Key = tuple[str, ...]  # sections, then the name of the value
 
 PLACES = ("DLT_PROJECT_DIR", "DLT_CONFIG_FOLDER", "DLT_DATA_DIR", "XDG_DATA_HOME", "HOME", "WORKSPACE__PROFILE")
+HOSTS = frozenset({"google.colab", "streamlit"})  # whose secrets stand in the place of files that are not there
 SECRET_FILES = Path("/run/secrets")  # where Docker and Kubernetes put secrets
-VAULTS = ("enable_airflow_secrets", "enable_google_secrets", "enable_aws_secrets")
+VAULT_VARIABLES = tuple(f"PROVIDERS__ENABLE_{name}_SECRETS" for name in ("AIRFLOW", "GOOGLE", "AWS"))
 # one word without section in the environment of every process: never meant for an argument of that name
 OF_THE_SYSTEM = frozenset(
     {"CI", "COLUMNS", "DISPLAY", "EDITOR", "HOME", "HOST", "HOSTNAME", "LANG", "LANGUAGE", "LINES", "LOGNAME"}
@@ -142,10 +145,10 @@ class TomlFiles:
 
     def places(self) -> list[Path]:
         """The files that are read, those that go before others last. They need not be there."""
-        from dlt.config.settings import data_dir
+        from dlt.config.settings import global_dir
 
         folder = settings_dir()
-        found = [data_dir() / self.name, folder / self.name]
+        found = [global_dir() / self.name, folder / self.name]
         if (name := profile()) is not None:
             found.append(folder / f"{name}.{self.name}")
         return found
@@ -159,8 +162,12 @@ class TomlFiles:
         if stamps != self._stamps:
             document: dict[str, Any] = {}
             for place in self._places:
-                _merge(document, _read(place))
-            _merge(document, self.changes)
+                merge(document, _read(place))
+            if not (any(stamps) or HOSTS.isdisjoint(sys.modules)):
+                from dlt.config.hosted import content
+
+                merge(document, content(self.name))
+            merge(document, self.changes)
             self._document, self._stamps = document, stamps
         return self._document
 
@@ -174,6 +181,19 @@ class TomlFiles:
             at = below
         at[path[-1]] = value
         self._stamps = None
+
+    def write_toml(self) -> Path | None:
+        """Write what was set in code into the file of the project, whose comments stay. Returns it; None: nothing was set."""
+        from dlt.config.toml_text import with_values
+
+        if not self.changes:
+            return None
+        place = settings_dir() / self.name
+        _read(place)  # raises when it cannot be read
+        text = place.read_text(encoding="utf-8") if place.exists() else ""
+        _write(place, with_values(text, self.changes), secret=self.secret)
+        self.restore({})
+        return place
 
     def restore(self, changes: dict[str, Any]) -> None:
         """Take back what was set since `changes` was copied."""
@@ -233,12 +253,27 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"The file cannot be read: {error.strerror}.", file=str(path)) from error
 
 
-def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+def _write(path: Path, text: str, *, secret: bool) -> None:
+    """Write a file as a whole; one with secrets is for its owner only, unless it is there already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600 if secret else 0o644
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+        new.chmod(mode)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise ConfigError(f"The file cannot be written: {error.strerror}.", file=str(path)) from error
+
+
+def merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
     """Lay a nested mapping over another one."""
     for key, value in other.items():
         known = into.get(key)
         if isinstance(value, Mapping) and isinstance(known, dict):
-            _merge(known, value)
+            merge(known, value)
         else:
             into[key] = deepcopy(value)
 
@@ -248,18 +283,69 @@ def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
 ENVIRONMENT, SECRET_ENVIRONMENT = Environment(), SecretEnvironment()
 SECRETS_TOML, CONFIG_TOML = TomlFiles("secrets"), TomlFiles("config")
 REGISTERED: list[Provider] = []  # of the user, in the order they were registered
+IN_AIRFLOW = ("AIRFLOW_CTX_DAG_ID", "AIRFLOW_HOME")  # one of them is set in processes of Airflow
+
+
+class Vaults:
+    """The vaults that the configuration wants to be asked; looked up again when it has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._seen: tuple[Any, ...] = ()
+        self._found: list[Any] = []
+        self._begun: list[Any] | None = None  # what they need themselves is asked of those before them
+
+    def forget(self) -> None:
+        """Make them anew at the next look-up, and fetch what they have again."""
+        self._seen, self._found = (), []
+
+    def find(self) -> list[Any]:
+        """The vaults, in the order they are asked."""
+        documents = SECRETS_TOML.document(), CONFIG_TOML.document()
+        seen = (*map(os.environ.get, VAULT_VARIABLES), in_airflow(), *documents)
+        if self._is_known(seen):
+            return self._found
+        with self._lock:
+            if self._begun is not None:
+                return self._begun
+            if not self._is_known(seen):
+                self._begun = []
+                try:
+                    if any(seen[:-2]) or any("providers" in one for one in documents):
+                        from dlt.config.vaults import add_wanted
+
+                        add_wanted(self._begun)
+                    self._found, self._seen = self._begun, seen
+                finally:
+                    self._begun = None
+            return self._found
+
+    def _is_known(self, seen: tuple[Any, ...]) -> bool:
+        known = self._seen
+        return bool(known) and all(one is other or one == other for one, other in zip(seen, known, strict=True))
+
+
+def in_airflow() -> bool:
+    """Whether this is a process of Airflow: it has loaded it, and was started by it."""
+    return "airflow" in sys.modules and any(name in os.environ for name in IN_AIRFLOW)
+
+
+VAULTS = Vaults()
 
 
 def providers(*, secret: bool) -> list[Provider]:
     """The providers in the order they are asked; for a secret those that may hold one."""
     if secret:
-        return [SECRET_ENVIRONMENT, SECRETS_TOML, *(one for one in REGISTERED if one.secret)]
-    return [ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *REGISTERED]
+        return [SECRET_ENVIRONMENT, SECRETS_TOML, *VAULTS.find(), *(one for one in REGISTERED if one.secret)]
+    return [ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *(one.for_config for one in VAULTS.find()), *REGISTERED]
 
 
-def readers(*, secret: bool) -> list[tuple[str, Callable[[Key], Any]]]:
+Readers = list[tuple[str, Callable[[Key], Any]]]
+
+
+def readers(*, secret: bool) -> Readers:
     """What to ask for one look-up: the names of the providers and how they are asked. Files without content are left out."""
-    found: list[tuple[str, Callable[[Key], Any]]] = []
+    found: Readers = []
     for one in providers(secret=secret):
         if not isinstance(one, TomlFiles):
             found.append((one.name, one.get))
@@ -280,16 +366,3 @@ def register(provider: Provider) -> None:
     if provider.name in known:
         raise ConfigError(f"There is a provider {provider.name!r} already.", providers=", ".join(known))
     REGISTERED.append(provider)
-
-
-def refuse_vaults() -> None:
-    """NotBuilt when the configuration wants a vault to be asked: values would be missing without a word."""
-    for provider in providers(secret=False):
-        for name in VAULTS:
-            wanted = provider.get(("providers", name))
-            if wanted is not None and str(wanted).strip().lower() in ("true", "yes", "t", "y", "1"):
-                raise NotBuilt(
-                    "Secrets from vaults are not built yet.",
-                    key=f"providers.{name}",
-                    hint="register a provider: dlt.config.register_provider(...)",
-                )

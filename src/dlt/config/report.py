@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlt.config.lookup import spelled, tried
-from dlt.config.providers import CONFIG_TOML, REGISTERED, SECRETS_TOML, Key, providers, variable
+from dlt.config.providers import CONFIG_TOML, REGISTERED, SECRETS_TOML, VAULTS, Key, providers, variable
 from dlt.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _places() -> list[str]:
     found = ["environment"]
     for files in (SECRETS_TOML, CONFIG_TOML):
         found += [f"{place}{'' if place.exists() else ' (not there)'}" for place in reversed(files.places())]
-    return found + [one.name for one in REGISTERED]
+    return found + [one.name for one in (*VAULTS.find(), *REGISTERED)]
 
 
 # ---- explain

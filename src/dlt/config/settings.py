@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from dlt.config.lookup import find
-from dlt.config.providers import CONFIG_TOML, REGISTERED, SECRETS_TOML, refuse_vaults, variable
+from dlt.config.providers import CONFIG_TOML, REGISTERED, SECRETS_TOML, VAULTS, profile, settings_dir, variable
 from dlt.errors import ConfigError
 
 Value = TypeVar("Value", int, str, bool)
@@ -68,7 +68,24 @@ def mentioned(word: str) -> bool:
     mark = word.upper() + "__"
     if any(mark in name for name in os.environ):
         return True
-    return bool(REGISTERED) or any(_mentions(files.document(), word) for files in (SECRETS_TOML, CONFIG_TOML))
+    return bool(REGISTERED or VAULTS.find()) or any(
+        _mentions(files.document(), word) for files in (SECRETS_TOML, CONFIG_TOML)
+    )
+
+
+def keys_mentioned(words: frozenset[str]) -> bool:
+    """False when no provider can have a value with a key of these names; quick."""
+    upper = {word.upper() for word in words}
+    if any(name.rpartition("__")[2] in upper for name in os.environ):
+        return True
+    if REGISTERED or VAULTS.find():
+        return True
+    return any(_has_key(files.document(), words) for files in (SECRETS_TOML, CONFIG_TOML))
+
+
+def _has_key(document: Mapping[str, Any], words: frozenset[str]) -> bool:
+    below = (one for one in document.values() if isinstance(one, Mapping))
+    return not words.isdisjoint(document) or any(_has_key(one, words) for one in below)
 
 
 def _mentions(document: Mapping[str, Any], word: str) -> bool:
@@ -93,7 +110,6 @@ class RunSettings:
 
 def run_settings(pipeline_name: str, given: Mapping[str, Any] = MappingProxyType({})) -> RunSettings:
     """The settings of a pipeline. given: what was passed as arguments of `dlt.pipeline`, which comes first."""
-    refuse_vaults()
     name = pipeline_name or None
     on_bad_rows = setting("normalize.on_bad_rows", default="quarantine", pipeline=name)
     if on_bad_rows not in ("quarantine", "fail"):
@@ -130,8 +146,8 @@ def _bytes(text: str) -> int:
         raise ConfigError(f"{text!r} is no size.", key="memory_limit", hint='write it like "512MB"') from None
 
 
-def data_dir() -> Path:
-    """Where pipelines keep their work: `$DLT_DATA_DIR`, or the global folder of this user."""
+def global_dir() -> Path:
+    """The folder of this user: `$DLT_DATA_DIR`, or `~/.dlt`. Settings for all projects are there."""
     if given := os.environ.get("DLT_DATA_DIR"):
         return Path(given)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -144,9 +160,23 @@ def data_dir() -> Path:
     return Path(xdg) / "dlt" if xdg and not own.exists() else own
 
 
+def data_dir() -> Path:
+    """Where pipelines keep their work: in a workspace `.dlt/state/<profile>`, elsewhere the folder of this user."""
+    own = None if os.environ.get("DLT_DATA_DIR") else profile()
+    return settings_dir() / "state" / own if own else global_dir()
+
+
 def local_dir() -> Path:
-    """Where relative database files and buckets are: `$DLT_LOCAL_DIR` or the current folder."""
-    return Path(os.environ.get("DLT_LOCAL_DIR") or Path.cwd())
+    """Where relative database files and buckets are: `$DLT_LOCAL_DIR`, in a workspace `.dlt/data/<profile>`, elsewhere the
+    current folder."""
+    if given := os.environ.get("DLT_LOCAL_DIR"):
+        return Path(given)
+    own = profile()
+    if own is None:
+        return Path.cwd()
+    place = settings_dir() / "data" / own
+    place.mkdir(parents=True, exist_ok=True)  # databases do not make their folder
+    return place
 
 
 def script_name() -> str:

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar, get_origin, 
 
 from dlt.config.coerce import UnfitError, coerced, is_known, is_optional, is_spec, members, name_of, without_secret
 from dlt.config.lookup import Found, find, paths_of
+from dlt.config.providers import readers
 from dlt.errors import ConfigError
 
 if typing.TYPE_CHECKING:
-    from dlt.config.providers import Key
+    from dlt.config.providers import Key, Readers
 
 Spec = TypeVar("Spec")
 HIDDEN = "***"
@@ -52,6 +53,19 @@ class Origin(NamedTuple):
 
 class NotResolved:
     """`Annotated[..., NotResolved()]`: the field is set by code and not looked up."""
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def resolve_type(name: str) -> Callable[[Method], Method]:
+    """Marks a method of a configspec that returns the type of a field, from the values of the fields without such a method."""
+
+    def mark(method: Method) -> Method:
+        method.__dlt_type_of__ = name  # type: ignore[attr-defined]  # read by _types_of
+        return method
+
+    return mark
 
 
 class Configuration:
@@ -147,6 +161,18 @@ class Configuration:
         """The names of the fields."""
         return _names(type(self))
 
+    def values(self) -> list[Any]:
+        """The values of the fields."""
+        return [getattr(self, name) for name in self]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """The fields: names and values."""
+        return [(name, getattr(self, name)) for name in self]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a field; the default when there is no such field."""
+        return getattr(self, name) if name in _names(type(self)) else default
+
     def update(self, other: Mapping[str, Any]) -> None:
         """Set fields. ConfigError when there is no such field."""
         known = {one.name: one for one in fields_of(type(self))}
@@ -191,6 +217,12 @@ def configspec(cls: Any = None, /, *, init: bool = True) -> Any:
                 )
             if isinstance(value, (list, dict, set, Configuration)) and name in annotations:
                 setattr(kind, name, dataclasses.field(default_factory=_copier(value)))
+        for name in _types_of(kind):
+            if name not in annotations and not hasattr(kind, name):
+                raise ConfigError(
+                    f"{kind.__name__} has a method for the type of {name!r}, but no such field.",
+                    hint=f"write {name}: Configuration = None, or take the method away",
+                )
         for name, hint in annotations.items():
             if name not in vars(kind) and not str(hint).replace("typing.", "").startswith("ClassVar"):
                 setattr(kind, name, None)
@@ -205,6 +237,16 @@ def _copier(value: Any) -> Callable[[], Any]:
 
 def _default_of(one: dataclasses.Field[Any]) -> Any:
     return one.default_factory() if one.default_factory is not dataclasses.MISSING else copy.copy(one.default)
+
+
+def _types_of(kind: type) -> dict[str, Callable[[Any], Any]]:
+    """The methods that return the type of a field, by the name of the field."""
+    known: dict[str, Callable[[Any], Any]] | None = vars(kind).get("__types__")
+    if known is None:
+        methods = (method for one in reversed(kind.__mro__) for method in vars(one).values())
+        known = {name: method for method in methods if (name := getattr(method, "__dlt_type_of__", None))}
+        kind.__types__ = known  # type: ignore[attr-defined]  # kept with the class
+    return known
 
 
 def _names(kind: type) -> list[str]:
@@ -245,10 +287,16 @@ def _fields(kind: type) -> Iterator[Field]:
 class Filling:
     """The values of one call that are looked up: what is missing, and where the others came from."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: dict[bool, Readers] | None = None) -> None:
+        self._asked: dict[bool, Readers] = {} if asked is None else asked  # files are looked at once for all values
         self.missing: list[Missing] = []
         self.origins: dict[str, Origin] = {}
         self.wrong: list[str] = []
+
+    def _find(self, paths: Sequence[Key], *, secret: bool) -> Found | None:
+        if secret not in self._asked:
+            self._asked[secret] = readers(secret=secret)
+        return find(paths, secret=secret, asked=self._asked[secret])
 
     def value(self, field: Field, sections: Sequence[str], tail: Sequence[str] = (), *, given: Any = None) -> Any:
         """The value of a field: what was given, else what a provider has, else the default. None when it is missing."""
@@ -260,7 +308,7 @@ class Filling:
             self.origins[name] = Origin("argument", "", field.secret)
             return given
         paths = paths_of(sections, *tail, field.name)
-        found = find(paths, secret=field.secret)
+        found = self._find(paths, secret=field.secret)
         if found is None:
             if field.required:
                 self.missing.append(Missing(name, tuple(paths), field.secret))
@@ -285,7 +333,7 @@ class Filling:
         for kind in kinds:
             if given is not None and is_spec(type(given)) and not isinstance(given, kind):
                 continue
-            trial = Filling()
+            trial = Filling(self._asked)
             try:
                 made = trial.filled(kind, sections, (*tail, field.name), given=given, default=field.default)
             except ConfigError:
@@ -321,13 +369,20 @@ class Filling:
             explicit = set(given) if isinstance(given, Mapping) else _changed(made)
         else:
             made = default.copy() if isinstance(default, kind) else kind.from_value({})
-            native = find(paths_of(sections, *tail), secret=kind.__credentials__) if tail else None
+            native = self._find(paths_of(sections, *tail), secret=kind.__credentials__) if tail else None
             if native is not None and not isinstance(native.value, Mapping):
                 made.parse_native_representation(native.value)
                 self.origins[".".join(tail)] = Origin(native.provider, native.key, kind.__credentials__)
         own = (kind.__section__,) if kind.__section__ and not tail else ()
         before = len(self.missing)
-        for one in fields_of(kind):
+        types = _types_of(kind)
+        for one in sorted(fields_of(kind), key=lambda one: one.name in types) if types else fields_of(kind):
+            if one.name in types and one.name not in explicit:
+                if len(self.missing) > before:  # its method needs the others
+                    continue
+                plain, secret = without_secret(types[one.name](made))
+                needed = one.required and not is_optional(plain)
+                one = one._replace(hint=plain, secret=one.secret or secret, required=needed)  # noqa: PLW2901 - the same field
             if one.name in explicit:
                 self.origins[".".join((*tail, one.name))] = Origin("argument", "", one.secret)
                 continue
@@ -382,6 +437,23 @@ def resolve_configuration(
     made = filling.filled(type(config), sections, given=config if explicit_value is not None else None, default=config)
     if (filling.missing and not accept_partial) or filling.wrong:
         raise error_of(type(config).__name__, filling)
-    for name in _names(type(config)):
-        setattr(config, name, getattr(made, name))
+    vars(config).update(vars(made))
     return config
+
+
+def initialize_credentials(hint: Any, value: Any) -> Any:
+    """An object of a class of credentials, or of the first one of a union that can be made of a value: a mapping of fields, a
+    native value such as a connection string, an object of the class, which stays what it is, or None. Nothing is looked up.
+
+    Raises ConfigError when none of them can be made.
+    """
+    kinds = [one for one in members(hint) if is_spec(one)]
+    failure = ConfigError(f"{name_of(hint)} is no class of credentials.")
+    for kind in kinds:
+        if isinstance(value, kind):
+            return value
+        try:
+            return kind.from_value({} if value is None else value)
+        except ConfigError as error:
+            failure = error
+    raise failure
