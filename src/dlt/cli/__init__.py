@@ -1,0 +1,1 @@
+"""The command line: `dlt`, or `python -m dlt`."""

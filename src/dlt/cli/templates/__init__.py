@@ -1,0 +1,1 @@
+"""Scripts that `dlt init` begins a project with; the first line of each says what it shows."""
