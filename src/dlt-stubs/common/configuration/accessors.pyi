@@ -1,0 +1,2 @@
+from dlt.config.access import config as config
+from dlt.config.access import secrets as secrets

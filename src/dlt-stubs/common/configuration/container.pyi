@@ -1,0 +1,1 @@
+from dlt.compat.contexts import Container as Container

@@ -1,0 +1,1 @@
+from dlt.config.custom import ConfigProvider as ConfigProvider

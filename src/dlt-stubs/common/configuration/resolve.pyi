@@ -1,0 +1,2 @@
+from dlt.config.sections import inject_section as inject_section
+from dlt.config.spec import resolve_configuration as resolve_configuration

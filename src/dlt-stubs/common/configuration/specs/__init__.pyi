@@ -1,0 +1,24 @@
+from dlt.compat.contexts import ConfigProvidersContainer as ConfigProvidersContainer
+from dlt.compat.contexts import PluggableRunContext as PluggableRunContext
+from dlt.compat.contexts import RuntimeConfiguration as RuntimeConfiguration
+from dlt.config.credentials import AwsCredentials as AwsCredentials
+from dlt.config.credentials import AwsCredentialsWithoutDefaults as AwsCredentialsWithoutDefaults
+from dlt.config.credentials import AzureCredentials as AzureCredentials
+from dlt.config.credentials import AzureCredentialsWithoutDefaults as AzureCredentialsWithoutDefaults
+from dlt.config.credentials import AzureServicePrincipalCredentials as AzureServicePrincipalCredentials
+from dlt.config.credentials import ConnectionStringCredentials as ConnectionStringCredentials
+from dlt.config.credentials import Credentials as _Credentials
+from dlt.config.credentials import GcpOAuthCredentials as GcpOAuthCredentials
+from dlt.config.credentials import GcpServiceAccountCredentials as GcpServiceAccountCredentials
+from dlt.config.credentials import GcpServiceAccountCredentials as _GcpServiceAccountCredentials
+from dlt.config.credentials import HfCredentials as HfCredentials
+from dlt.config.credentials import OAuth2Credentials as OAuth2Credentials
+from dlt.config.credentials import SFTPCredentials as SFTPCredentials
+from dlt.config.sections import ConfigSectionContext as ConfigSectionContext
+from dlt.config.spec import Configuration as _Configuration
+from dlt.config.spec import configspec as configspec
+BaseConfiguration = _Configuration
+CredentialsConfiguration = _Credentials
+GcpClientCredentials = _GcpServiceAccountCredentials
+GcpCredentials = _Credentials
+GcpServiceAccountCredentialsWithoutDefaults = _GcpServiceAccountCredentials

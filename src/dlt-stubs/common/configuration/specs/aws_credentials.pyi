@@ -1,0 +1,2 @@
+from dlt.config.credentials import AwsCredentials as AwsCredentials
+from dlt.config.credentials import AwsCredentialsWithoutDefaults as AwsCredentialsWithoutDefaults

@@ -1,0 +1,3 @@
+from dlt.config.credentials import AzureCredentials as AzureCredentials
+from dlt.config.credentials import AzureCredentialsWithoutDefaults as AzureCredentialsWithoutDefaults
+from dlt.config.credentials import AzureServicePrincipalCredentials as AzureServicePrincipalCredentials

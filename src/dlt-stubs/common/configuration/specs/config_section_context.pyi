@@ -1,0 +1,1 @@
+from dlt.config.sections import ConfigSectionContext as ConfigSectionContext

@@ -1,0 +1,1 @@
+from dlt.config.credentials import ConnectionStringCredentials as ConnectionStringCredentials

@@ -1,0 +1,3 @@
+from dlt.compat.aliases import TDataType as TDataType
+from dlt.compat.types import coerce_value as coerce_value
+from dlt.compat.types import py_type_to_sc_type as py_type_to_sc_type

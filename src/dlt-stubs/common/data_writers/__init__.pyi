@@ -1,0 +1,1 @@
+from dlt.compat.aliases import TDataItemFormat as TDataItemFormat

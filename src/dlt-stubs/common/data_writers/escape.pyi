@@ -1,0 +1,1 @@
+from dlt.compat.values import escape_postgres_identifier as escape_postgres_identifier

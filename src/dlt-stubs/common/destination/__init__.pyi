@@ -1,0 +1,1 @@
+from dlt.compat.destinations import Destination as Destination

@@ -1,0 +1,2 @@
+from dlt.compat.aliases import TTableSchema as _TTableSchema
+PreparedTableSchema = _TTableSchema

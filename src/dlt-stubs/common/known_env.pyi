@@ -1,0 +1,1 @@
+from dlt.compat.environment import *

@@ -1,0 +1,2 @@
+from deltalake import DeltaTable as DeltaTable
+import deltalake as deltalake

@@ -1,0 +1,1 @@
+import ibis as ibis

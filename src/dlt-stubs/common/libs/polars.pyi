@@ -1,0 +1,2 @@
+from polars import DataFrame as DataFrame
+import polars as polars

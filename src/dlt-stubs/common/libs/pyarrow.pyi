@@ -1,0 +1,2 @@
+from pyarrow import Table as Table
+import pyarrow as pyarrow

@@ -1,0 +1,1 @@
+from dlt.schema.naming import NamingConvention as NamingConvention

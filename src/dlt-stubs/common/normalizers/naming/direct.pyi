@@ -1,0 +1,2 @@
+from dlt.schema.naming import Direct as _Direct
+NamingConvention = _Direct

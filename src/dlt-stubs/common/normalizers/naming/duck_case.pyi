@@ -1,0 +1,2 @@
+from dlt.schema.naming import DuckCase as _DuckCase
+NamingConvention = _DuckCase

@@ -1,0 +1,2 @@
+from dlt.schema.naming import SnakeCase as _SnakeCase
+NamingConvention = _SnakeCase

@@ -1,0 +1,2 @@
+from dlt.schema.naming import SqlCi as _SqlCi
+NamingConvention = _SqlCi

@@ -1,0 +1,2 @@
+from dlt.schema.naming import SqlCs as _SqlCs
+NamingConvention = _SqlCs

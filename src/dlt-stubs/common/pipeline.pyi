@@ -1,0 +1,15 @@
+from dlt.compat.aliases import SupportsPipeline as SupportsPipeline
+from dlt.compat.aliases import TPipelineState as TPipelineState
+from dlt.compat.aliases import TRefreshMode as TRefreshMode
+from dlt.compat.aliases import TSourceState as TSourceState
+from dlt.compat.contexts import PipelineContext as PipelineContext
+from dlt.compat.contexts import StateInjectableContext as StateInjectableContext
+from dlt.compat.contexts import get_dlt_data_dir as get_dlt_data_dir
+from dlt.compat.contexts import get_dlt_pipelines_dir as get_dlt_pipelines_dir
+from dlt.extract.state import resource_state as resource_state
+from dlt.extract.state import source_state as source_state
+from dlt.pipeline.infos import ExtractInfo as ExtractInfo
+from dlt.pipeline.infos import LoadInfo as LoadInfo
+from dlt.pipeline.infos import LoadJobInfo as LoadJobInfo
+from dlt.pipeline.infos import LoadPackageInfo as LoadPackageInfo
+from dlt.pipeline.infos import NormalizeInfo as NormalizeInfo

@@ -1,0 +1,1 @@
+from dlt.pipeline.progress import *

@@ -1,0 +1,1 @@
+from dlt.schema.schema import Schema as Schema

@@ -1,0 +1,2 @@
+from dlt.config.credentials import Credentials as _Credentials
+FileSystemCredentials = _Credentials

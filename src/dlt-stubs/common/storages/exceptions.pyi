@@ -1,0 +1,4 @@
+from dlt.errors import PackageError as _PackageError
+LoadPackageAlreadyCompleted = _PackageError
+LoadPackageNotFound = _PackageError
+StorageException = _PackageError

@@ -1,0 +1,1 @@
+from dlt.compat.values import create_load_id as create_load_id

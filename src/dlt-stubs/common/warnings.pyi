@@ -1,0 +1,3 @@
+from dlt.compat.aliases import Dlt04DeprecationWarning as Dlt04DeprecationWarning
+from dlt.compat.aliases import Dlt100DeprecationWarning as Dlt100DeprecationWarning
+from dlt.compat.aliases import DltDeprecationWarning as DltDeprecationWarning

@@ -1,0 +1,2 @@
+from dlt.config.credentials import ConnectionStringCredentials as _ConnectionStringCredentials
+PostgresCredentials = _ConnectionStringCredentials

@@ -1,0 +1,2 @@
+from dlt.extract.interval import CurrentInterval as _CurrentInterval
+TimeIntervalContext = _CurrentInterval

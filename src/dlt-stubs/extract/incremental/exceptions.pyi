@@ -1,0 +1,5 @@
+from dlt.errors import ResourceError as _ResourceError
+IncrementalCursorInvalidCoercion = _ResourceError
+IncrementalCursorPathHasValueNone = _ResourceError
+IncrementalCursorPathMissing = _ResourceError
+IncrementalPrimaryKeyMissing = _ResourceError

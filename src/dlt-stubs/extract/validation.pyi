@@ -1,0 +1,2 @@
+from dlt.extract.validate import Validator as _Validator
+PydanticValidator = _Validator

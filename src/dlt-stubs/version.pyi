@@ -1,0 +1,1 @@
+from dlt import __version__ as __version__
