@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-NUMBERS = (*range(1, 59), *range(68, 75))
+NUMBERS = (*range(1, 75), 78)
 IDS = [*(f"c{number:02d}" for number in NUMBERS), "c30b", "c30c", "c30d"]
 FOLDER = Path(__file__).parent
 

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,37 +197,6 @@ def test_yielded(name: str, times: int) -> None:
 
 def id_or_value(item: Any) -> Any:
     return id(item) if isinstance(item, (pa.Table, Point)) else item
-
-
-@dlt.defer
-def deferred() -> int:
-    return 1
-
-
-async def asynchronous() -> int:
-    return 1
-
-
-async def generating() -> AsyncIterator[int]:
-    yield 1
-
-
-NOT_BUILT: dict[str, Callable[[], Any]] = {
-    "deferred": deferred,
-    "coroutine": asynchronous,
-    "async generator": generating,
-}
-
-
-@pytest.mark.parametrize("name", NOT_BUILT)
-def test_what_cannot_be_yielded_yet(name: str) -> None:
-    make = NOT_BUILT[name]
-
-    with pytest.raises(NotBuilt):
-        list(dlt.resource(lambda: iter([make()]), name="rows"))
-    if name != "deferred":
-        with pytest.raises(NotBuilt):
-            list(dlt.resource(make, name="rows"))
 
 
 # ---- the same object again

@@ -13,8 +13,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 import dlt
-from dlt.errors import ContractViolation, NotBuilt
+from dlt.errors import ContractViolation, NotBuilt, SchemaError
 from dlt.extract.placing import placed
+from dlt.items import RefusedRows
 
 
 class Colour(enum.Enum):
@@ -99,8 +100,8 @@ class Open(Row):
     model_config = ConfigDict(extra="allow")
 
 
-def made(model: Any, rows: Any) -> Any:
-    return dlt.resource(rows, name="rows", columns=model)
+def made(model: Any, rows: Any, **hints: Any) -> Any:
+    return dlt.resource(rows, name="rows", columns=model, **hints)
 
 
 def test_columns_of_a_model() -> None:
@@ -196,27 +197,96 @@ def test_the_latest_model_holds() -> None:
     assert len([step for step in resource._pipe.steps if step.kind == "validate"]) == 1
 
 
+def late(*rows: Any, **options: Any) -> tuple[list[Any], list[Any]]:
+    """The good rows with their tables, and the refused ones, of a resource of these items."""
+    found = list(placed(dlt.source(lambda: dlt.resource(list(rows), name="rows", **options), name="made")(), {}))
+    good = [(place[0], item) for place, item in found if not isinstance(item, RefusedRows)]
+    return good, [row for _, item in found if isinstance(item, RefusedRows) for row in item]
+
+
 @pytest.mark.parametrize("variant", [False, True])
-def test_a_model_cannot_come_while_rows_are_made(variant: bool) -> None:
-    marked = dlt.mark.with_hints({"id": 1}, dlt.mark.make_hints(table_name="t", columns=Row), variant)
-    declared = dlt.mark.with_hints({"id": 1}, dlt.mark.make_hints(table_name="t", columns=Row(id=1)), variant)
+def test_2_8_a_model_may_come_while_rows_are_made(variant: bool) -> None:
+    hints = dlt.mark.make_hints(table_name="t", columns=Row, schema_contract={"data_type": "discard_row"})
+    marked = dlt.mark.with_hints([{"id": 1}, {"id": "x"}], hints, variant)
 
-    with pytest.raises(NotBuilt, match="while they are made"):
-        list(placed(dlt.source(lambda: dlt.resource([marked], name="rows"), name="made")(), {}))
-    ((place, rows),) = placed(dlt.source(lambda: dlt.resource([declared], name="rows"), name="made")(), {})
-    assert (list(place[1].columns), rows) == (["id", "name"], {"id": 1})
+    good, refused = late([{"id": "any"}], marked, [{"id": "2"}])
+
+    after = ("rows", [{"id": "2"}]) if variant else ("t", [{"id": 2, "name": "none"}])
+    assert good == [("rows", [{"id": "any"}]), ("t", [{"id": 1, "name": "none"}]), after]
+    assert refused == [{"id": "x"}]
 
 
-def test_not_built() -> None:
-    class Root(RootModel[Row]):
-        pass
+def test_2_8_a_later_model_takes_the_place_of_the_first() -> None:
+    class Other(BaseModel):
+        key: int
 
-    class Authoritative(Row):
-        dlt_config: ClassVar[Any] = {"is_authoritative_model": True}
+    marked = dlt.mark.with_hints([{"key": "3"}], dlt.mark.make_hints(columns=Other))
 
-    for model in (Root, Authoritative):
-        with pytest.raises(NotBuilt):
-            made(model, [])
+    good, _ = late([{"id": "1"}], marked, [{"key": "4"}], columns=Row)
+
+    assert good == [("rows", [{"id": 1, "name": "none"}]), ("rows", [{"key": 3}]), ("rows", [{"key": 4}])]
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    id: int
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    id: int
+    toy: Optional[str] = None  # noqa: UP045
+
+
+class Pet(RootModel[Annotated[Cat | Dog, Field(discriminator="kind")]]):
+    pass
+
+
+class KnownPet(RootModel[Annotated[Cat | Dog, Field(discriminator="kind")]]):
+    dlt_config: ClassVar[Any] = {"is_authoritative_model": True}
+
+
+PETS = [{"kind": "cat", "id": "1", "gone": 1}, {"kind": "dog", "id": 2}]
+
+
+@pytest.mark.parametrize("model", [Pet, KnownPet])
+def test_2_8_root_models(model: Any) -> None:
+    resource = made(model, PETS)
+
+    assert list(resource.columns) == ["kind", "id"]
+    assert list(resource) == [{"kind": "cat", "id": 1, "lives": 9}, {"kind": "dog", "id": 2, "toy": None}]
+    declared = ["kind", "id", "lives", "toy"] if model is KnownPet else ["kind", "id"]
+    assert list(resource.columns) == declared
+    assert all(resource.columns[name]["nullable"] for name in declared[2:])
+
+
+@pytest.mark.parametrize(
+    ("extra", "found"),
+    [
+        ("evolve", {"kind": "cat", "id": 1, "lives": 9, "gone": 1}),
+        ("discard_value", {"kind": "cat", "id": 1, "lives": 9}),
+    ],
+)
+def test_2_8_contracts_reach_the_variants_of_root_models(extra: str, found: Any) -> None:
+    assert list(made(Pet, PETS[:1], schema_contract={"columns": extra})) == [found]
+    with pytest.raises(ContractViolation, match="not permitted"):
+        list(made(Pet, PETS[:1], schema_contract={"columns": "freeze"}))
+
+
+def test_2_8_kept_root_models_are_those_of_the_variant() -> None:
+    class Kept(Pet):
+        dlt_config: ClassVar[Any] = {"return_validated_models": True}
+
+    assert list(made(Kept, PETS)) == [Cat(kind="cat", id=1), Dog(kind="dog", id=2)]
+
+
+def test_2_8_a_root_without_model_has_no_columns() -> None:
+    with pytest.raises(SchemaError, match="no model"):
+        made(RootModel[list[int]], [])
+
+
+def test_2_8_single_values_are_never_discarded_for_their_type() -> None:
     with pytest.raises(NotBuilt):
         dlt.resource([], name="rows", columns=Row, schema_contract={"data_type": "discard_value"})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import dlt
-from dlt.errors import NotBuilt, ResourceError, SchemaError
+from dlt.errors import ResourceError, SchemaError
 from dlt.schema.schema import Schema
 
 if TYPE_CHECKING:
@@ -356,14 +356,32 @@ def test_select_tables_by_function() -> None:
         assert made.filtered == 1
 
 
-def test_parallel_is_not_built() -> None:
-    for make in (
-        lambda: dlt.resource(numbers).parallelize(),
-        lambda: dlt.resource(numbers, parallelized=True),
-        lambda: dlt.transformer(lambda item: item, parallelized=True),
+PARALLEL: dict[str, tuple[Callable[[], Any], bool]] = {
+    "generator function": (lambda: numbers, True),
+    "generator": (lambda: numbers(), True),
+    "function": (lambda: lambda: [1], False),
+    "list": (lambda: [1, 2], False),
+    "iterator": (lambda: iter([1, 2]), False),
+}
+
+
+@pytest.mark.parametrize("name", PARALLEL)
+def test_2_2_parallelize(name: str) -> None:
+    make, fits = PARALLEL[name]
+
+    for declare in (
+        lambda: dlt.resource(make(), name="r", parallelized=True),
+        lambda: dlt.resource(make(), name="r").parallelize(),
     ):
-        with pytest.raises(NotBuilt):
-            make()
+        if not fits:
+            with pytest.raises(ResourceError, match="cannot run in a thread"):
+                declare()
+        else:
+            assert list(declare()) == list(dlt.resource(make(), name="r"))
+    assert list([1, 2] | dlt.transformer(lambda item: [item] * 2, parallelized=True, name="t")) in (
+        [1, 1, 2, 2],
+        [2, 2, 1, 1],
+    )
 
 
 # ---- transformers
@@ -515,12 +533,6 @@ WRONG_HINTS: dict[str, dict[str, Any]] = {
 def test_wrong_hints(name: str) -> None:
     with pytest.raises(SchemaError):
         dlt.resource(numbers, **WRONG_HINTS[name])
-
-
-@pytest.mark.parametrize("name", ["incremental", "spec"])
-def test_hints_that_are_not_built(name: str) -> None:
-    with pytest.raises(NotBuilt):
-        dlt.resource(numbers, **{name: object()})
 
 
 def test_table_schema() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import dlt
-from dlt.errors import NotBuilt, ResourceError, SchemaError
+from dlt.errors import ConfigError, ResourceError, SchemaError
 from dlt.extract.factory import SourceFactory
 from dlt.extract.source import DltSource
 from dlt.schema.schema import Schema
@@ -101,8 +101,7 @@ WRONG_FACTORIES: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
     "number": (lambda: dlt.source(3), ResourceError),
     "name and schema": (lambda: dlt.source(family.__wrapped__, name="a", schema=Schema("b")), ResourceError),
     "bad name": (lambda: dlt.source(family.__wrapped__, name="a-b")(), SchemaError),
-    "spec": (lambda: dlt.source(family.__wrapped__, spec=dict), NotBuilt),
-    "parallelized": (lambda: dlt.source(family.__wrapped__, parallelized=True), NotBuilt),
+    "spec": (lambda: dlt.source(family.__wrapped__, spec=dict)(), ConfigError),
     "unknown option": (lambda: family.clone(nme="a"), TypeError),
     "postprocessor returns no source": (lambda: family.clone().add_postprocessor(lambda source: None)(), ResourceError),
 }
@@ -356,20 +355,26 @@ def test_iteration_runs_again_unless_the_data_cannot() -> None:
     assert (failed.value.source, failed.value.resource) == ("made", "once")
 
 
-def test_parallel_is_not_built() -> None:
-    with pytest.raises(NotBuilt):
-        family().parallelize()
+def test_2_1_parallelized_reaches_what_can_be_parallel() -> None:
+    def mixed() -> Any:
+        return dlt.resource(numbers, name="generated"), dlt.resource([1, 2], name="there")
+
+    plain, parallel = dlt.source(mixed)(), dlt.source(mixed, parallelized=True)()
+
+    assert [resource._pipe.parallel for resource in plain.resources.values()] == [False, False]
+    assert [resource._pipe.parallel for resource in parallel.resources.values()] == [True, False]
+    assert plain.parallelize() is plain
+    assert sorted(parallel, key=str) == sorted(plain, key=str)
 
 
-def test_async_postprocessor_is_not_built() -> None:
+def test_2_1_postprocessors_may_be_async() -> None:
     async def after(source: DltSource) -> AsyncIterator[None]:
         yield None
 
     async def awaited(source: DltSource) -> DltSource:
         return source
 
-    with pytest.raises(NotBuilt):
-        family.clone().add_postprocessor(awaited)
+    assert family.clone().add_postprocessor(awaited)().name == "family"
     with pytest.raises(ResourceError):
         family.clone().add_postprocessor(after)()
 

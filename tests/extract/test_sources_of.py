@@ -13,7 +13,7 @@ import pydantic
 import pytest
 
 import dlt
-from dlt.errors import NotBuilt, ResourceError, SchemaError
+from dlt.errors import ResourceError, SchemaError, UnknownSourceReference
 from dlt.extract.placing import placed
 from dlt.extract.source import DltSource, sources_of
 from dlt.schema.schema import Schema
@@ -120,7 +120,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "none": (None, {"table_name": "t"}, ResourceError, "list"),
     "model": (Model(x=1), {"table_name": "t"}, ResourceError, "list"),
     "dataclass": (Point(1), {"table_name": "t"}, ResourceError, "list"),
-    "text": ("sql_database", {}, NotBuilt, "Sources by name"),
+    "text": ("no_such_source", {}, UnknownSourceReference, "no source 'no_such_source'"),
     "bytes": (b"text", {"table_name": "t"}, ResourceError, "list"),
     "list without name": ([{"a": 1}], {}, ResourceError, "table_name="),
     "frame without name": (pd.DataFrame({"a": [1]}), {}, ResourceError, "table_name="),

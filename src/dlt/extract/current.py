@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, NoReturn
 
 from dlt.errors import NotBuilt, ResourceError
+from dlt.extract.interval import CurrentInterval, zone
+from dlt.extract.package_state import destination_state, load_package_state
 from dlt.extract.state import (
     active_pipeline,
     pipe,
@@ -19,6 +22,7 @@ from dlt.extract.state import (
 
 __all__ = [
     "destination_state",
+    "interval",
     "load_package_state",
     "pipe",
     "pipeline",
@@ -31,6 +35,7 @@ __all__ = [
     "source_schema",
     "source_state",
     "state",
+    "timezone",
     "workspace",
 ]
 
@@ -49,16 +54,6 @@ def _not_built(name: str) -> NoReturn:
     raise NotBuilt(f"dlt.current.{name} is not built yet.")
 
 
-def load_package_state() -> NoReturn:
-    """The state of the load package; not available yet."""
-    _not_built("load_package_state")
-
-
-def destination_state() -> NoReturn:
-    """The state a destination keeps in the load package; not available yet."""
-    _not_built("destination_state")
-
-
 def run_context() -> NoReturn:
     """The run context; not available yet."""
     _not_built("run_context")
@@ -69,7 +64,9 @@ def workspace() -> NoReturn:
     _not_built("workspace")
 
 
-def __getattr__(name: str) -> NoReturn:
-    if name in ("interval", "timezone"):
-        _not_built(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+interval = CurrentInterval()
+
+
+def timezone() -> dt.tzinfo:
+    """The time zone in which instants without one are read: `DLT_INTERVAL_TIMEZONE`, else UTC."""
+    return zone()

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
-from dlt.errors import NotBuilt, ResourceError
+from dlt.errors import ResourceError
 from dlt.extract.factory import SourceFactory, section_of
 from dlt.extract.hints import make_hints
+from dlt.extract.reference import register
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
@@ -98,18 +99,71 @@ def source(
     }
 
     def decorate(function: Callable[..., Any]) -> SourceFactory:
-        return SourceFactory(function, **options)
+        made = SourceFactory(function, **options)
+        register(made, function)
+        return made
 
     return decorate if func is None else decorate(func)
 
 
-def _refuse(**options: Any) -> None:
-    """NotBuilt for options that say something this version cannot do."""
-    for option, value in options.items():
-        if value:
-            raise NotBuilt(f"The option {option} is not built yet.", hint=f"take the argument {option}= away")
+def _made(resource: DltResource, function: Any, spec: Any, base: Any, *, parallelized: bool) -> DltResource:
+    """The resource with what concerns how it runs; it can be found by name."""
+    register(resource, function)
+    resource._pipe.spec = spec, base  # noqa: SLF001
+    return resource.parallelize() if parallelized else resource
 
 
+@overload
+def resource(
+    *,
+    name: Text = ...,
+    table_name: Any = ...,
+    max_table_nesting: int | None = ...,
+    write_disposition: Any = ...,
+    columns: Any = ...,
+    primary_key: Any = ...,
+    merge_key: Any = ...,
+    schema_contract: Any = ...,
+    table_format: Any = ...,
+    file_format: Any = ...,
+    references: Any = ...,
+    nested_hints: Any = ...,
+    selected: bool = ...,
+    spec: Any = ...,
+    parallelized: bool = ...,
+    incremental: Any = ...,
+    _impl_cls: type[DltResource] = ...,
+    section: Text = ...,
+    _base_spec: Any = ...,
+    standalone: bool | None = ...,
+    data_from: Any = ...,
+) -> Callable[[Callable[..., Any]], DltResource]: ...
+@overload
+def resource(
+    data: Any,
+    /,
+    name: Text = ...,
+    table_name: Any = ...,
+    max_table_nesting: int | None = ...,
+    write_disposition: Any = ...,
+    columns: Any = ...,
+    primary_key: Any = ...,
+    merge_key: Any = ...,
+    schema_contract: Any = ...,
+    table_format: Any = ...,
+    file_format: Any = ...,
+    references: Any = ...,
+    nested_hints: Any = ...,
+    selected: bool = ...,
+    spec: Any = ...,
+    parallelized: bool = ...,
+    incremental: Any = ...,
+    _impl_cls: type[DltResource] = ...,
+    section: Text = ...,
+    _base_spec: Any = ...,
+    standalone: bool | None = ...,
+    data_from: Any = ...,
+) -> DltResource: ...
 def resource(
     data: Any = None,
     /,
@@ -141,7 +195,6 @@ def resource(
     Each hint may be a function of the item; then `table_name` must be one too. `name` and `section` may be functions of
     the arguments the decorated function is called with. With `data_from` the function is a transformer.
     """
-    _refuse(spec=spec, parallelized=parallelized, _base_spec=_base_spec)
     if isinstance(data, DltResource):
         given = (name, table_name, write_disposition, columns, primary_key, merge_key, schema_contract, nested_hints)
         if any(value is not None for value in given):
@@ -170,11 +223,59 @@ def resource(
 
     def decorate(function: Any) -> DltResource:
         place = section or (section_of(function) if callable(function) else None)
-        return _impl_cls.from_data(function, name, place, hints, selected, data_from)
+        made = _impl_cls.from_data(function, name, place, hints, selected, data_from)
+        return _made(made, function, spec, _base_spec, parallelized=parallelized)
 
     return decorate if data is None else decorate(data)
 
 
+@overload
+def transformer(
+    *,
+    data_from: Any = ...,
+    name: Text = ...,
+    table_name: Any = ...,
+    max_table_nesting: int | None = ...,
+    write_disposition: Any = ...,
+    columns: Any = ...,
+    primary_key: Any = ...,
+    merge_key: Any = ...,
+    schema_contract: Any = ...,
+    table_format: Any = ...,
+    file_format: Any = ...,
+    references: Any = ...,
+    nested_hints: Any = ...,
+    selected: bool = ...,
+    spec: Any = ...,
+    parallelized: bool = ...,
+    section: Text = ...,
+    standalone: bool | None = ...,
+    _impl_cls: type[DltResource] = ...,
+) -> Callable[[Callable[..., Any]], DltResource]: ...
+@overload
+def transformer(
+    f: Any,
+    /,
+    data_from: Any = ...,
+    name: Text = ...,
+    table_name: Any = ...,
+    max_table_nesting: int | None = ...,
+    write_disposition: Any = ...,
+    columns: Any = ...,
+    primary_key: Any = ...,
+    merge_key: Any = ...,
+    schema_contract: Any = ...,
+    table_format: Any = ...,
+    file_format: Any = ...,
+    references: Any = ...,
+    nested_hints: Any = ...,
+    selected: bool = ...,
+    spec: Any = ...,
+    parallelized: bool = ...,
+    section: Text = ...,
+    standalone: bool | None = ...,
+    _impl_cls: type[DltResource] = ...,
+) -> DltResource: ...
 def transformer(
     f: Any = None,
     /,
@@ -201,7 +302,6 @@ def transformer(
     """Makes a function a transformer: it is called with each item (or page) of the resource that feeds it, `data_from` or
     `resource | transformer`, and what it returns or yields are its items. Without `f` a decorator. See `dlt.resource`.
     """
-    _refuse(spec=spec, parallelized=parallelized)
     if isinstance(f, DltResource) or (f is not None and not callable(f)):
         raise ValueError("The data of a transformer must be given by name: dlt.transformer(data_from=...).")
     hints = make_hints(
@@ -222,9 +322,10 @@ def transformer(
 
     def decorate(function: Any) -> DltResource:
         feed = None if data_from is EMPTY else data_from
-        return _impl_cls.from_data(
+        made = _impl_cls.from_data(
             function, name, section or section_of(function), hints, selected, feed, transformer=True
         )
+        return _made(made, function, spec, None, parallelized=parallelized)
 
     return decorate if f is None else decorate(f)
 

@@ -1,21 +1,28 @@
 """Evaluation: pull items from the generators of a group of resources through their steps and transformers.
 
 Plain rows that a generator yields one by one travel as pages, so that nothing is called per row. What a transformer or
-a step yields is drained before its generator is asked again, so memory stays bounded and the order is kept.
+a step yields is drained before its generator is asked again, so memory stays bounded and the order is kept. Deferred
+calls, coroutines, async and parallel generators are given to a crew; what it makes is taken in the order it comes.
 """
 
 from __future__ import annotations
 
+import copy
+import operator
 import time
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from dlt.errors import DltError, NotBuilt
-from dlt.extract.marks import DataItemWithMeta, MadeBefore
+from dlt.errors import DltError, ResourceError
+from dlt.extract.crew import Crew, Mode, Task, close_all, how_to
+from dlt.extract.hints import merge_hints
+from dlt.extract.marks import DataItemWithMeta, HintsMeta, MadeBefore
 from dlt.extract.nodes import Node, graph_of
-from dlt.extract.pipe import PER_ITEM, Step, kind_of, rows_in
+from dlt.extract.pipe import PER_ITEM, Step, items_of, kind_of, rows_in
 from dlt.extract.running import Running, by_table, is_row
 from dlt.extract.state import ACTIVE, State
 
@@ -31,37 +38,77 @@ def evaluate(
     *,
     state: State | None = None,
     source: DltSource | None = None,
-    mode: Literal["round_robin", "fifo"] = "round_robin",
-) -> Iterator[tuple[DltResource, Any]]:
+    mode: Mode | None = None,
+) -> Generator[tuple[DltResource, Any]]:
     """The items of these resources, each with the resource it belongs to; the pipes they need run too.
 
     An item is a row, a list of rows, an Arrow table or frame, or one of these with a mark. `state` is the state of the
-    pipeline, which the code of the user reads and changes. `resource.filtered` counts the rows dropped by filters, by
-    limits and as None. Code that fails raises ResourceError; whatever ends the iteration, generators are closed.
+    pipeline, which the code of the user reads and changes; `mode` goes before the setting `extract.next_item_mode`.
+    `resource.filtered` counts the rows dropped by filters, by limits and as None. Code that fails raises ResourceError;
+    whatever ends the iteration, generators are closed.
     """
-    lines = [_Line(root) for root in graph_of(resources, {} if state is None else state, source)]
-    running = [line for line in lines if line.stack]
+    owner = source or next(iter(resources), None)
+    how = how_to(getattr(owner, "section", None) or "", getattr(owner, "name", ""))
+    crew = Crew(how)
+    fifo = (mode or how.next_item_mode) == "fifo"
+    lines = [Line(root, crew) for root in graph_of(resources, {} if state is None else state, source)]
+    running = [line for line in lines if not line.root.closed]
     try:
         while running:
-            for line in running[:1] if mode == "fifo" else tuple(running):
-                yield from line.advance()
-                if not line.stack:
+            idle = True
+            for line in running[:1] if fifo else tuple(running):
+                if not line.begun:
+                    line.begin()
+                while crew.busy and (result := crew.take(block=False)) is not None:
+                    yield from result[0].line.receive(*result)
+                if line.stack and (line.parked or not crew.busy or crew.open < how.max_parallel_items):
+                    idle = False
+                    yield from line.advance()
+                if not (line.stack or line.tasks):
+                    yield from line.finish()
+                if not (line.stack or line.tasks):
+                    idle = False
                     running.remove(line)
+            if idle and (result := crew.take(block=True)) is not None:
+                yield from result[0].line.receive(*result)
     finally:
-        for line in lines:
-            line.close()
+        close_all([crew.close, *(line.close for line in lines)])
 
 
-class _Line:
+def items_one_by_one(resources: Sequence[DltResource], source: DltSource | None = None) -> Generator[Any]:
+    """The items without their resources, pages opened."""
+    with closing(evaluate(resources, source=source)) as found:
+        for _, item in found:
+            yield from items_of(item)
+
+
+class Line:
     """A generator and all that hangs on it. The top of the stack is what is pulled next."""
 
-    def __init__(self, root: Node) -> None:
-        self.stack = [] if root.closed else [Running(root, None, 0, root.pipe.steps[0].name)]
+    def __init__(self, root: Node, crew: Crew) -> None:
+        self.root = root
+        self.crew = crew
+        self.begun = False
+        self.stack: list[Running] = []
+        self.tasks = 0  # that the crew has
+        self.parked: list[tuple[int, Task]] = []  # generators that go on when the stack is as small as this again
         self.out: Out = []
+        self.unfinished = [
+            (root, False)
+        ]  # nodes whose incremental has not moved on, and whether rows for it were left out
+
+    def begin(self) -> None:
+        """Open the generator, or let the crew do it."""
+        self.begun = True
+        running = Running(self.root, None, 0, self.root.pipe.steps[0].name)
+        if self.root.pipe.parallel and not is_async(self.root.pipe.gen):
+            self.crew.add(Task(self, self.root, 0, running.name, running.pull_apart, running=running))
+        else:
+            self.stack.append(running)
 
     def close(self) -> None:
-        while self.stack:
-            self.stack.pop().close()
+        stack, self.stack = self.stack, []
+        close_all([running.close for running in reversed(stack)])
 
     def advance(self) -> Out:
         """Pull once; what came out of it."""
@@ -74,20 +121,100 @@ class _Line:
             except DltError:
                 raise
             except Exception as cause:
-                raise node.failed(running.kind, running.name, cause) from cause
+                raise node.failed(running.kind, running.name, cause, running.item()) from cause
             if not more:
                 self.stack.pop()
-            if node.limit.max_time is not None and not node.started:
-                node.started = time.monotonic()
-            self.feed(running, items)
-            if node.closed:
-                self.stop(node)
-                if running.iterator is not None:
-                    running.close()
+            self.take_in(running, items)
+            if node.closed and running.iterator is not None:
+                running.close()
         finally:
             ACTIVE.reset(token)
+        if self.parked:
+            self.go_on()
         out, self.out = self.out, []
         return out
+
+    def receive(self, task: Task, value: Any, error: BaseException | None) -> Out:
+        """What the crew made; what came out of it."""
+        node, running = task.node, task.running
+        if error is not None:
+            self.crew.done(task)
+            if isinstance(error, DltError) or not isinstance(error, Exception):
+                raise error
+            raise node.failed(task.kind, task.name, error, task.item) from error
+        token = ACTIVE.set(node.active)
+        try:
+            if running is None:
+                self.crew.done(task)
+                node.before = None
+                if task.meta is None and kind_of(type(value)) == "iterator":
+                    self.open(node, value, task.at, task.item)
+                else:
+                    self.arrive(node, value, task.meta, task.at)
+            else:
+                items, more = value
+                depth = len(self.stack)
+                self.take_in(running, items)
+                if not more or node.closed or node.ended:
+                    self.crew.done(task)
+                elif len(self.stack) > depth:
+                    self.parked.append((depth, task))
+                else:
+                    self.crew.again(task)
+        finally:
+            ACTIVE.reset(token)
+        if self.parked:
+            self.go_on()
+        out, self.out = self.out, []
+        return out
+
+    def go_on(self) -> None:
+        for pair in tuple(self.parked):
+            if len(self.stack) <= pair[0]:
+                self.parked.remove(pair)
+                if pair[1].node.closed or pair[1].node.ended:
+                    self.crew.done(pair[1])
+                else:
+                    self.crew.again(pair[1])
+
+    def take_in(self, running: Running, items: list[Any]) -> None:
+        node = running.node
+        if node.limit.max_time is not None and not node.started:
+            node.started = time.monotonic()
+        node.before = running.before
+        self.feed(running, items)
+        if node.ended:
+            self.end(node)
+        if node.closed:
+            self.stop(node)
+
+    def finish(self) -> Out:
+        """Nothing is left to pull: let the incrementals move on, from the root down. What they held back may bring more."""
+        while self.unfinished and not (self.stack or self.tasks):
+            node, cut = self.unfinished.pop(0)
+            tracker = node.incremental.tracker if node.incremental is not None else None
+            cut = cut or (node.closed and not (tracker is not None and tracker.done))
+            self.unfinished += [(child, cut) for child in node.children]
+            if tracker is None:
+                continue
+            token = ACTIVE.set(node.active)
+            try:
+                for item, mark in tracker.finish(limited=cut):
+                    node.dropped(-rows_in(item))
+                    self.flow(node, item, mark, _place(node, "incremental") + 1)
+            finally:
+                ACTIVE.reset(token)
+            node.pipe.metrics["incremental"] = [dict(tracker.metrics)]
+        out, self.out = self.out, []
+        return out
+
+    def end(self, node: Node) -> None:
+        """Ask for no more rows: none of those to come would be new. What was let through goes on."""
+        at = _place(node, "incremental")
+        for running in self.stack:
+            if running.node is node and running.at <= at:
+                running.close()
+        self.stack = [running for running in self.stack if running.node is not node or running.at > at]
 
     def stop(self, node: Node) -> None:
         for running in self.stack:
@@ -113,8 +240,14 @@ class _Line:
                     self.flow(node, rows, mark, at, merged=True)
                 return
             running.by_page = all(map(is_row, items))
-        for item in items:
+        for count, item in enumerate(items, 1):
+            depth = len(self.stack)
             self.arrive(node, item, None, at)
+            if len(self.stack) > depth and count < len(items):  # what it opened is drained before the next one
+                rest = Running(node, iter(items[count:]), at, running.name, running.kind)
+                rest.by_page = rest.copies = False
+                self.stack.insert(depth, rest)
+                return
 
     def arrive(self, node: Node, item: Any, meta: Any, at: int, *, merged: bool = False) -> None:
         """Look at what came: rows, pages and tables flow on, the rest is opened first."""
@@ -123,22 +256,45 @@ class _Line:
                 self.flow(node, item, meta, at)
             case "page":
                 self.page(node, item, meta, at, merged=merged)
+            case "none" if isinstance(meta, HintsMeta):
+                self.emit(node, [], meta)
             case "none":
                 node.dropped(1)
             case "mark":
                 self.arrive(node, item.data, item.meta, at)
             case "iterator":
-                self.stack.append(Running(node, item, at, getattr(item, "__name__", type(item).__name__)))
+                self.open(node, item if meta is None else (DataItemWithMeta(meta, one) for one in item), at)
             case "resource":
                 running = Running(node, None, at, item.name)
                 running.iterator = running.inside(item)
                 self.stack.append(running)
             case "call":
-                raise NotBuilt("Deferred items (dlt.defer, functions as items) are not built yet.", step=node.pipe.name)
+                self.crew.add(Task(self, node, at, named(item), item, meta=meta, item=item))
             case "async":
-                if (close := getattr(item, "close", None)) is not None:
-                    close()  # a coroutine that nobody awaits warns
-                raise NotBuilt("Async generators and coroutines are not built yet.", step=node.pipe.name)
+                self.later(node, item, meta, at)
+
+    def open(self, node: Node, iterator: Iterator[Any], at: int, item: Any = None, kind: str = "generator") -> None:
+        """Pull an iterator before anything else; that of a parallel transformer in a thread."""
+        running = Running(node, iterator, at, named(iterator), kind, item=lambda: item)
+        if node.pipe.parallel and node.pipe.is_transformer and not at:
+            self.crew.add(Task(self, node, at, running.name, running.pull_apart, running=running, item=item))
+        else:
+            self.stack.append(running)
+
+    def later(self, node: Node, made: Any, meta: Any, at: int, item: Any = None) -> None:
+        """Let the crew wait for a coroutine, or pull an async generator."""
+        name = named(made)
+        if isinstance(made, AsyncIterator):
+            running = Running(node, aiter(made), at, name)
+            self.crew.add(Task(self, node, at, name, running.pull_async, waits=True, running=running, item=item))
+        elif isinstance(made, types.CoroutineType):
+            self.crew.add(Task(self, node, at, name, lambda: made, waits=True, meta=meta, item=item))
+        else:
+            raise ResourceError(
+                f"The resource {node.pipe.name!r} made a {type(made).__name__}, which only its own event loop can wait for.",
+                resource=node.pipe.name,
+                hint="yield a coroutine or an async generator",
+            )
 
     def page(self, node: Node, item: list[Any], meta: Any, at: int, *, merged: bool) -> None:
         """A page of rows flows as it is; None goes, and tables, marks, generators in it go their own way."""
@@ -176,7 +332,7 @@ class _Line:
             except DltError:
                 raise
             except Exception as cause:
-                raise node.failed("transform", step.name, cause) from cause
+                raise node.failed("transform", step.name, cause, item) from cause
             if node.refused is not None:
                 self.refuse(node)
             if item is None:
@@ -187,7 +343,8 @@ class _Line:
                 if not item:
                     return
             if step.kind == "yield_map":
-                self.stack.append(Running(node, item, position + 1, step.name, "transform"))
+                made, culprit = item
+                self.stack.append(Running(node, made, position + 1, step.name, "transform", item=culprit))
                 return
             if step.kind in ("map", "raw"):
                 self.arrive(node, item, meta, position + 1, merged=merged)
@@ -215,6 +372,8 @@ class _Line:
 
     def emit(self, node: Node, item: Any, meta: Any) -> None:
         if type(item) is list and not item:
+            if isinstance(meta, HintsMeta) and node.resource is not None:
+                self.out.append((node.resource, DataItemWithMeta(meta, item)))
             return
         if node.resource is not None:
             if node.before is not None:
@@ -222,52 +381,102 @@ class _Line:
             self.out.append((node.resource, item if meta is None else DataItemWithMeta(meta, item)))
         for child in node.children:
             if type(item) is list or kind_of(type(item)) != "page":
-                self.call(child, item, meta)
+                self.call(child, copy.deepcopy(item) if node.forks and self.crew.how.copy_on_fork else item, meta)
 
     def call(self, node: Node, item: Any, meta: Any) -> None:
+        """Give an item to a transformer."""
         pipe = node.pipe
+        kwargs = {**node.kwargs, "meta": meta} if pipe.steps[0].with_meta else node.kwargs
+        work = partial(pipe.gen, item, *node.args, **kwargs)
+        if pipe.parallel and not is_async(pipe.gen):
+            self.crew.add(Task(self, node, 0, pipe.steps[0].name, work, item=item))
+            return
         token = ACTIVE.set(node.active)
         try:
-            kwargs = {**node.kwargs, "meta": meta} if pipe.steps[0].with_meta else node.kwargs
             try:
-                made = pipe.gen(item, *node.args, **kwargs)
+                made = work()
             except DltError:
                 raise
             except Exception as cause:
-                raise node.failed("transform", pipe.steps[0].name, cause) from cause
-            if made is not None:
-                self.arrive(node, made, None, 0)
+                raise node.failed("transform", pipe.steps[0].name, cause, item) from cause
+            match kind_of(type(made)):
+                case "none":
+                    pass
+                case "iterator":
+                    self.open(node, made, 0, item)
+                case "async":
+                    self.later(node, made, None, 0, item)
+                case _:
+                    self.arrive(node, made, None, 0)
         finally:
             ACTIVE.reset(token)
 
 
-def _map(step: Step, item: Any, meta: Any, _node: Node) -> Any:
+def named(item: Any) -> str:
+    """The name of a function or generator, else its type."""
+    if isinstance(item, partial):
+        item = item.func
+    return getattr(item, "__name__", None) or type(item).__name__
+
+
+def is_async(function: Any) -> bool:
+    """True for an async function or generator: the event loop runs it, no thread."""
+    import inspect
+
+    while isinstance(function, partial):
+        function = function.func
+    return (
+        isinstance(function, (AsyncIterator, Awaitable))
+        or inspect.iscoroutinefunction(function)
+        or inspect.isasyncgenfunction(function)
+    )
+
+
+def _at(item: list[Any], left: Iterator[Any]) -> Any:
+    """The row of a page that was taken last from its iterator."""
+    return item[len(item) - operator.length_hint(left) - 1]
+
+
+def _each(step: Step, item: list[Any], node: Node, work: Callable[[Iterator[Any]], list[Any]]) -> list[Any]:
+    """Work through a page; an error says at which row."""
+    rows = iter(item)
+    try:
+        return work(rows)
+    except DltError:
+        raise
+    except Exception as cause:
+        raise node.failed("transform", step.name, cause, _at(item, rows)) from cause
+
+
+def _map(step: Step, item: Any, meta: Any, node: Node) -> Any:
     call = step.call
     if type(item) is not list:
         return call(item, meta) if step.with_meta else call(item)
     if step.with_meta:
-        return [made for value in item if (made := call(value, meta)) is not None]
-    return [made for value in item if (made := call(value)) is not None]
+        return _each(step, item, node, lambda rows: [made for row in rows if (made := call(row, meta)) is not None])
+    return _each(step, item, node, lambda rows: [made for row in rows if (made := call(row)) is not None])
 
 
 def _filter(step: Step, item: Any, meta: Any, node: Node) -> Any:
     call = step.call
     if type(item) is list:
         if step.with_meta:
-            return [value for value in item if call(value, meta)]
-        return [value for value in item if call(value)]
+            return _each(step, item, node, lambda rows: [row for row in rows if call(row, meta)])
+        return _each(step, item, node, lambda rows: [row for row in rows if call(row)])
     if call(item, meta) if step.with_meta else call(item):
         return item
     node.dropped(rows_in(item) - 1)
     return None
 
 
-def _yield_map(step: Step, item: Any, meta: Any, _node: Node) -> Iterator[Any]:
+def _yield_map(step: Step, item: Any, meta: Any, _node: Node) -> tuple[Iterator[Any], Callable[[], Any]]:
+    """What the function yields for each row, and a function that tells for which row it does so now."""
     call = step.call
-    values: Iterable[Any] = item if type(item) is list else (item,)
+    values: list[Any] = item if type(item) is list else [item]
+    rows = iter(values)
     if step.with_meta:
-        return (made for value in values for made in call(value, meta) or ())
-    return (made for value in values for made in call(value) or ())
+        return (made for row in rows for made in call(row, meta) or ()), lambda: _at(values, rows)
+    return (made for row in rows for made in call(row) or ()), lambda: _at(values, rows)
 
 
 def _raw(step: Step, item: Any, meta: Any, _node: Node) -> Any:
@@ -286,16 +495,49 @@ def _metrics(step: Step, item: Any, meta: Any, node: Node) -> Any:
     return item
 
 
-def _validate(step: Step, item: Any, _meta: Any, node: Node) -> Any:
+def _validate(step: Step, item: Any, meta: Any, node: Node) -> Any:
+    """By the model that the resource has now; an item that brings its own is checked where its hints are taken over."""
     if kind_of(type(item)) == "table":
         return item
+    hints = node.before or (node.resource._hints if node.resource is not None else {"validator": step.call})  # noqa: SLF001
+    model = hints.get("validator")
+    if isinstance(meta, HintsMeta) and "validator" in meta.hints:
+        if not meta.create_table_variant:
+            node.model = model, merge_hints(hints, meta.hints).get("validator")
+        return item
+    if node.model is not None and node.model[0] == model:  # the mark is still on its way
+        model = node.model[1]
+    if model is None:
+        return item
     rows = item if type(item) is list else [item]
-    good, node.refused = step.call(rows, node.validated)
+    models, node.refused = model(rows, node.validated)
     node.validated += len(rows)
+    if model.grows and node.resource is not None:
+        node.resource.declare(model.columns(models))
+    good = model.rows(models)
     return good if rows is item else next(iter(good), None)
 
 
+def _place(node: Node, kind: str) -> int:
+    return next(place for place, step in enumerate(node.steps) if step.kind == kind)
+
+
+def _incremental(_step: Step, item: Any, meta: Any, node: Node) -> Any:
+    tracker = node.incremental.tracker if node.incremental is not None else None
+    if tracker is None:
+        return item
+    before = tracker.metrics["unfiltered_items_count"]
+    left = tracker.admit(item, meta)
+    if tracker.done and not node.pipe.is_transformer:
+        node.ended = True
+    if type(item) is list:
+        return [] if left is None and item else left
+    node.dropped(tracker.metrics["unfiltered_items_count"] - before - (1 if left is None else rows_in(left)))
+    return left
+
+
 _APPLY = {
+    "incremental": _incremental,
     "map": _map,
     "filter": _filter,
     "yield_map": _yield_map,

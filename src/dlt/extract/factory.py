@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dlt.config.settings import script_name
-from dlt.errors import NotBuilt, ResourceError
+from dlt.errors import ResourceError
 from dlt.extract.source import DltSource
 from dlt.extract.state import Active, activated, active_pipeline
 
@@ -66,10 +66,6 @@ class SourceFactory:
             raise TypeError(f"A source has no option {unknown[0]!r}.")
         self._given.update({key: value for key, value in options.items() if value is not None})
         given = self._given
-        if given.get("spec") is not None:
-            raise NotBuilt("Configuration of sources is not built yet.", hint="take the argument spec= away")
-        if given.get("parallelized"):
-            raise NotBuilt("Parallel sources are not built yet.", hint="take parallelized=True away")
         schema = given.get("schema")
         if schema is not None and given.get("name") not in (None, schema.name):
             raise ResourceError(
@@ -95,9 +91,7 @@ class SourceFactory:
         return self
 
     def add_postprocessor(self, postprocessor: Callable[[DltSource], Any]) -> Self:
-        """Call a function with each source to come; what it returns is the source."""
-        if inspect.iscoroutinefunction(postprocessor):
-            raise NotBuilt("Async functions after a source are not built yet.", source=self.name)
+        """Call a function, which may be async, with each source to come; what it returns is the source."""
         self._after = (*self._after, postprocessor)
         return self
 
@@ -127,14 +121,15 @@ class SourceFactory:
         """The arguments of a call, with those that come from the configuration."""
         from dlt.config.inject import has_defaults, injected
 
-        if not has_defaults(self._function):
+        if self.spec is None and not has_defaults(self._function):
             return args, kwargs
-        return injected(self._function, args, kwargs, ("sources", self.section, self.name), f"The source {self.name!r}")
+        sections = ("sources", self.section, self.name)
+        return injected(self._function, args, kwargs, sections, f"The source {self.name!r}", self.spec)
 
     def __dlt_asks__(self, filling: Any) -> dict[str, Any]:
         from dlt.config.inject import explained
 
-        return explained(self._function, ("sources", self.section, self.name), filling)
+        return explained(self._function, ("sources", self.section, self.name), filling, self.spec)
 
     def _schema(self) -> Schema:
         from dlt.schema.schema import Schema
@@ -150,10 +145,14 @@ class SourceFactory:
             source.root_key = self.root_key
         if self.schema_contract is not None:
             source.schema_contract = self.schema_contract
+        if self.parallelized:
+            source.parallelize()
         if self._limit is not None:
             source.add_limit(*self._limit)
         for after in self._after:
             found = after(source)
+            if inspect.iscoroutine(found):
+                found = _awaited(found)
             if not isinstance(found, DltSource):
                 raise ResourceError(
                     f"The function {getattr(after, '__name__', after)!r} after the source {self.name!r} must return a source.",
@@ -162,6 +161,11 @@ class SourceFactory:
                 )
             source = found
         return source
+
+    @property
+    def ref(self) -> str:
+        """The name by which `dlt.sources.SourceReference` finds this."""
+        return f"{self._function.__module__}.{self._function.__qualname__}"
 
     def __repr__(self) -> str:
         return f"<dlt.source {self.name!r} of {self._function.__module__}.{self._function.__qualname__}>"
@@ -183,8 +187,11 @@ def _awaited(coroutine: Any) -> Any:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
-    coroutine.close()
-    raise NotBuilt("Async sources inside a running event loop are not built yet.", hint="call the source outside of it")
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    with ThreadPoolExecutor(1, "dlt-source") as thread:  # one loop cannot run inside another one
+        return thread.submit(copy_context().run, asyncio.run, coroutine).result()
 
 
 def _schema_beside(function: Any, name: str) -> Schema | None:

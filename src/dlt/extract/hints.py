@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from dlt.errors import NotBuilt, SchemaError
+from dlt.errors import SchemaError
 from dlt.extract.validate import Validator, columns_of, is_model, is_model_class
 from dlt.schema.model import Column, Table
+
+if TYPE_CHECKING:
+    from dlt.extract.resource import DltResource
 
 Hints = dict[str, Any]
 Path = tuple[str, ...]
@@ -73,6 +77,8 @@ def merge_hints(old: Hints, new: Mapping[str, Any]) -> Hints:
             out.pop(key, None)
         elif key == "columns":
             _put_columns(out, value)
+        elif key == "incremental":
+            _put_incremental(out, value)
         elif key == "additional_table_hints":
             out[key] = {**out.get(key, {}), **value}
         else:
@@ -101,12 +107,17 @@ def _put_columns(out: Hints, columns: Any) -> None:
     out["columns"] = made
 
 
+def _put_incremental(out: Hints, value: Any) -> None:
+    from dlt.extract.incremental import Incremental
+
+    if value is Incremental.EMPTY:
+        out.pop("incremental", None)
+    else:
+        out["incremental"] = Incremental.ensure_instance(value)
+
+
 def _check(hints: Hints) -> None:
-    if hints.get("incremental") is not None:
-        raise NotBuilt("Incremental loading is not built yet.", hint="take the argument incremental= away")
     table_name = hints.get("table_name")
-    if any(map(callable, (hints.get("additional_table_hints") or {}).values())):
-        raise NotBuilt("Additional table hints that are functions of the item are not built yet.", table=table_name)
     if is_dynamic(hints) and not callable(table_name):
         raise SchemaError(
             "Hints that are functions of the item need a table name that is one too.",
@@ -136,7 +147,21 @@ def check_contract(contract: Any) -> None:
 
 def is_dynamic(hints: Hints) -> bool:
     """True when a hint other than the table name is a function of the item."""
-    return any(callable(value) for key, value in hints.items() if key not in ("table_name", "validator"))
+    return any(True for _ in functions_of(hints))
+
+
+def functions_of(hints: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    """The hints that are functions of the item, but the table name; additional hints as one function."""
+    for key, value in hints.items():
+        if callable(value):
+            if key not in ("table_name", "validator"):
+                yield key, value
+        elif key == "additional_table_hints" and any(map(callable, value.values())):
+            yield key, partial(_resolved, value)
+
+
+def _resolved(hints: Mapping[str, Any], item: Any) -> dict[str, Any]:
+    return {key: value(item) if callable(value) else value for key, value in hints.items()}
 
 
 def column_dicts(columns: Any) -> dict[str, dict[str, Any]]:
@@ -233,7 +258,7 @@ def table_of(hints: Hints, name: str, resource: str | None, item: Any = None) ->
     Names are as the user wrote them. With `parent_table_name` the table is nested and has no resource.
     """
     if is_dynamic(hints):
-        hints = {key: value(item) if callable(value) and key != "validator" else value for key, value in hints.items()}
+        hints = {**hints, **{key: function(item) for key, function in functions_of(hints)}}
         _check({**hints, "table_name": None})
     disposition, extra, required = disposition_hints(hints.get("write_disposition") or "append")
     columns = _columns(hints, required)
@@ -253,6 +278,17 @@ def table_of(hints: Hints, name: str, resource: str | None, item: Any = None) ->
         },
         name,
     )
+
+
+def with_cursor(table: Table, resource: DltResource) -> Table:
+    """The table, in which the column that is the cursor of the resource says so."""
+    from dlt.extract.attach import cursor_column
+
+    name = cursor_column(resource)
+    if name is None:
+        return table
+    column = table.columns.get(name, Column(name)).with_(incremental=True)
+    return table.with_(columns={**table.columns, name: column})
 
 
 def _columns(hints: Hints, required: Iterable[Column]) -> list[Column]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-from dlt.errors import NotBuilt
 from dlt.extract.hints import Hints, make_hints, make_nested_hints
+from dlt.extract.imported import imported
 
 __all__ = [
     "DataItemWithMeta",
@@ -68,13 +68,15 @@ def with_hints(item: Any, hints: Hints | None = None, create_table_variant: bool
     return DataItemWithMeta(HintsMeta(hints or {}, create_table_variant), item)
 
 
-def with_file_import(file_path: str, file_format: str, items_count: int = 0, hints: Any = None) -> NoReturn:  # noqa: ARG001
-    """Import a file as it is; not available yet."""
-    raise NotBuilt(
-        "dlt.mark.with_file_import is not built yet.",
-        value=file_path,
-        hint="read the file in the resource and yield Arrow tables",
-    )
+def with_file_import(file_path: str, file_format: str, items_count: int = 0, hints: Any = None) -> Any:
+    """Yield this to load the rows of a file: parquet, csv, arrow or jsonl, packed with gzip or not.
+
+    hints: made by `make_hints`, or an Arrow table or frame with the columns of the file. Columns of a csv file are texts
+    unless one of these says otherwise. items_count: how many rows it has; a warning says when it has others.
+    """
+    is_hints = isinstance(hints, dict)
+    found = imported(file_path, file_format, items_count, None if is_hints else hints)
+    return with_hints(found, hints) if is_hints else found
 
 
 def materialize_table_schema() -> MaterializedEmptyList:

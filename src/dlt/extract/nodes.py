@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlt.errors import ResourceError
 from dlt.extract.pipe import PER_ITEM, Limit, Pipe
-from dlt.extract.signatures import missing_arguments
 from dlt.extract.state import Active, State, active_pipeline
 
 if TYPE_CHECKING:
+    from dlt.extract.incremental import Incremental
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
     from dlt.items import RefusedRows
@@ -28,8 +28,11 @@ class Node:
         "before",
         "children",
         "closed",
+        "ended",
+        "incremental",
         "kwargs",
         "limit",
+        "model",
         "paged_from",
         "pipe",
         "pulled",
@@ -53,22 +56,33 @@ class Node:
         self.paged_from = 0  # from this step on rows may travel as pages
         self.before: Any = None  # hints of the resource when the items were pulled, if they have changed since
         self.pulled = 0  # items or rows that reached the limit
+        self.model: tuple[Any, Any] | None = (
+            None  # the model of the resource, and the one that a mark puts in its place
+        )
         self.validated = 0  # rows that a model looked at
         self.refused: RefusedRows | None = None  # those that it did not let in, until they are on their way
         self.started = 0.0
         self.closed = self.limit.max_items == 0
+        self.incremental: Incremental[Any] | None = None  # bound to this evaluation
+        self.ended = False  # by the range of the incremental: no more rows are asked for
 
     def dropped(self, rows: int) -> None:
         if self.resource is not None:
             self.resource.filtered += rows
 
-    def failed(self, kind: str, step: str, cause: Exception) -> ResourceError:
+    @property
+    def forks(self) -> bool:
+        """Whether an item goes to several places."""
+        return len(self.children) + (self.resource is not None) > 1
+
+    def failed(self, kind: str, step: str, cause: Exception, item: Any = None) -> ResourceError:
         return ResourceError(
             f"In resource {self.pipe.name!r} the {kind} {step!r} raised {type(cause).__name__}: {cause}",
             resource=self.pipe.name,
             pipe=self.pipe.name,
             kind=kind,
             step=step,
+            item=None if item is None else _shown(item),
             line=line_of(cause),
         )
 
@@ -115,9 +129,25 @@ def graph_of(resources: Sequence[DltResource], state: State, source: DltSource |
         node_of(resource._pipe).resource = resource  # noqa: SLF001
     for node in nodes.values():
         _check_bound(node.pipe)
+    _attach(nodes, None if source is None or source.gathered else source.section)
+    for node in nodes.values():
         node.paged_from = _paged_from(node)
     _configure(nodes.values(), None if source is None or source.gathered else source.section)
     return roots
+
+
+def _attach(nodes: Mapping[Pipe, Node], section: str | None) -> None:
+    """Bind the incrementals to the state, before anything runs."""
+    from dlt.extract.attach import attach
+
+    for pipe, node in nodes.items():
+        above: Pipe | None = pipe
+        limited = False
+        while above is not None:
+            limit = nodes[above].limit
+            limited |= limit.max_items is not None or limit.max_time is not None
+            above = above.parent
+        attach(node, section, limited=limited)
 
 
 def _configure(nodes: Iterable[Node], section: str | None) -> None:
@@ -128,13 +158,23 @@ def _configure(nodes: Iterable[Node], section: str | None) -> None:
     calls = []
     for node in nodes:
         pipe = node.pipe
-        if (asked := asked_by(pipe.gen)) is None:
+        if (asked := asked_by(pipe.gen, *pipe.spec)) is None:
             continue
         own = section or getattr(node.active.resource, "section", None) or ""
         call = Call(pipe.name, asked, node.args, node.kwargs, ("sources", own, pipe.name), int(pipe.is_transformer))
         calls.append((node, call))
     for (node, _), (args, kwargs) in zip(calls, fill([call for _, call in calls]), strict=True):
         node.args, node.kwargs = args, kwargs
+
+
+def _shown(item: Any) -> str:
+    """An item in a message; of a page or table only what it is."""
+    if isinstance(item, list):
+        return f"a page of {len(item)} rows, the first is {repr(item[0])[:150]}" if item else "an empty page"
+    try:
+        return repr(item)[:200]
+    except Exception:  # noqa: BLE001 - code of the user's own type
+        return type(item).__name__
 
 
 def _unlisted(pipe: Pipe) -> DltResource:
@@ -148,6 +188,8 @@ def _paged_from(node: Node) -> int:
     """The first step from which on a page is as good as its rows, and nothing is pulled that is not needed."""
     if node.children or node.limit.max_time is not None:
         return len(node.steps) + 1
+    if node.incremental is not None and node.incremental.row_order is not None:
+        return len(node.steps) + 1  # it may tell that the next row is not needed
     kinds = PER_ITEM if node.limit.max_items is not None else (*PER_ITEM, "yield_map")
     at = len(node.steps)
     while at and (node.steps[at - 1].kind in kinds or node.steps[at - 1].kind == "limit"):
@@ -156,7 +198,7 @@ def _paged_from(node: Node) -> int:
 
 
 def _check_bound(pipe: Pipe) -> None:
-    if pipe.args is None and (names := missing_arguments(pipe.gen, 1 if pipe.is_transformer else 0)):
+    if pipe.args is None and (names := pipe.missing):
         kind = "transformer" if pipe.is_transformer else "resource"
         raise ResourceError(
             f"The {kind} {pipe.name!r} needs arguments: {', '.join(names)}.",

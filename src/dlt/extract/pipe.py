@@ -9,13 +9,24 @@ from typing import Any, Literal, NamedTuple
 
 from dlt.errors import SchemaError
 from dlt.extract.marks import DataItemWithMeta
+from dlt.extract.signatures import missing_arguments
 from dlt.items import RefusedRows
 
 StepKind = Literal[
-    "generator", "transform", "map", "filter", "yield_map", "metrics", "raw", "validate", "tables", "limit"
+    "generator",
+    "transform",
+    "map",
+    "filter",
+    "yield_map",
+    "metrics",
+    "raw",
+    "validate",
+    "tables",
+    "incremental",
+    "limit",
 ]
-AFFINITY = {"limit": 1.1, "validate": 0.9}  # steps with a higher one stay closer to the end
-PER_ITEM = ("map", "filter", "validate", "tables")  # steps for which a page is as good as its items
+AFFINITY = {"limit": 1.1, "incremental": 1.0, "validate": 0.9}  # steps with a higher one stay closer to the end
+PER_ITEM = ("map", "filter", "validate", "tables", "incremental")  # steps for which a page is as good as its items
 
 ItemKind = Literal["row", "page", "table", "mark", "none", "iterator", "async", "call", "resource"]
 
@@ -56,7 +67,7 @@ class Once:
 class Pipe:
     """A name, the steps, and the pipe that feeds the first of them if it is a transform."""
 
-    __slots__ = ("args", "kwargs", "metrics", "name", "once", "parent", "steps")
+    __slots__ = ("args", "kwargs", "metrics", "name", "once", "parallel", "parent", "spec", "steps")
 
     def __init__(self, name: str, steps: list[Step], parent: Pipe | None = None) -> None:
         self.name = name
@@ -66,6 +77,8 @@ class Pipe:
         self.kwargs: dict[str, Any] = {}
         self.metrics: dict[str, Any] = {}
         self.once = Once()
+        self.parallel = False  # the first step runs in threads
+        self.spec: tuple[Any, Any] = (None, None)  # configspecs: of the arguments, of what is asked for as well
 
     def __repr__(self) -> str:
         fed = f" fed by {self.parent.name}" if self.parent else ""
@@ -87,6 +100,18 @@ class Pipe:
     @property
     def is_transformer(self) -> bool:
         return self.steps[0].kind == "transform"
+
+    @property
+    def missing(self) -> list[str]:
+        """The arguments without default that must be given, unless a configspec describes them."""
+        names = missing_arguments(self.gen, int(self.is_transformer))
+        if names and self.spec[0] is not None:
+            from dlt.config.inject import asked_by
+
+            asked = asked_by(self.gen, self.spec[0])
+            known = {field.name for field in asked.fields} if asked else set()
+            names = [name for name in names if name not in known]
+        return names
 
     def add(self, step: Step, insert_at: int | None = None) -> None:
         """Put a step at an index (0 is the generator), or at the end but before those that belong closer to it."""
@@ -112,6 +137,7 @@ class Pipe:
         parent = self.parent.clone(memo, name) if self.parent else None
         made = memo[self] = Pipe(name(self) if name else self.name, list(self.steps), parent)
         made.args, made.kwargs, made.once = self.args, self.kwargs, self.once
+        made.parallel, made.spec = self.parallel, self.spec
         return made
 
 

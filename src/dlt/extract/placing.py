@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from dlt.errors import NotBuilt, ResourceError
+from dlt.errors import ResourceError
 from dlt.extract.evaluate import evaluate
-from dlt.extract.hints import Hints, Path, is_dynamic, merge_hints, nested_tables, table_of
+from dlt.extract.hints import Hints, Path, functions_of, is_dynamic, merge_hints, nested_tables, table_of, with_cursor
 from dlt.extract.marks import DataItemWithMeta, HintsMeta, MadeBefore, MaterializedEmptyList, TableNameMeta
 from dlt.extract.nodes import line_of
 from dlt.extract.pipe import kind_of, rows_in
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
     from dlt.extract.state import State
+    from dlt.extract.validate import Validator
 
 MOST_VARIATIONS = 100  # places of one table whose hints are functions of the item that are kept for reuse
 
@@ -90,11 +91,11 @@ class Placing:
 
 
 def placed(
-    source: DltSource, state: State | None = None, *, mode: Literal["round_robin", "fifo"] = "round_robin"
+    source: DltSource, state: State | None = None, *, mode: Literal["round_robin", "fifo"] | None = None
 ) -> Placing:
     """Evaluate the selected resources of a source: an iterable of (place, item), see `Placing`.
 
-    `state` is the state of the pipeline, which the code of the user reads and changes.
+    `state` is the state of the pipeline, which the code of the user reads and changes; `mode` goes before the setting.
     """
     resources = list(source.selected_resources.values())
     return Placing(source, evaluate(resources, state=state, source=source, mode=mode))
@@ -128,7 +129,9 @@ class _Home:
         self.max_nesting = max_nesting
         self.hints: Hints = {}  # those of the resource; replaced as a whole when the code of the user changes them
         self.dynamic = False
-        self.validator = resource.validator
+        self.stepped = resource.validator is not None  # rows are checked by the model of the resource before they come
+        self.checked = 0  # rows that were checked here
+        self.incremental = resource._hints.get("incremental")  # noqa: SLF001
         self.places: dict[str, tuple[Hints, Place]] = {}  # with the hints they were made of
         self.varying: dict[str, list[tuple[list[Any], Place]]] = {}
         self.materialized: dict[str, Place] = {}
@@ -142,15 +145,17 @@ class _Home:
             name = self.marked(meta)
         self.use(meta.hints if isinstance(meta, MadeBefore) else self.resource._hints)  # noqa: SLF001
         name = name or self.table_name
+        if type(item) is list and not item:  # it only brought hints
+            return
         if isinstance(item, RefusedRows):
             yield from self.refused(item, name)
         elif isinstance(item, MaterializedEmptyList):
             place = self.materialized_place(name)
             self.materialized[place[0]] = place
-        elif callable(name) or (self.dynamic and name not in self.variants):
-            yield from self.dispatched(item, name)
+        elif (model := self.model_for(name, meta)) is not None and kind_of(type(item)) != "table":
+            yield from self.checked_by(model, item, name)
         else:
-            yield self.place(name), item
+            yield from self.to_table(item, name)
 
     def refused(self, rows: RefusedRows, name: Any) -> Placed:
         """Rows that their model refuses go to the table of the resource; where that depends on the row, to its name."""
@@ -166,24 +171,49 @@ class _Home:
     @property
     def fixed(self) -> bool:
         """Whether items without mark all go to one place, as long as the hints are the same."""
-        return not (self.dynamic or callable(self.table_name) or self.table_name in self.variants)
+        late = not self.stepped and self.hints.get("validator") is not None
+        return not (late or self.dynamic or callable(self.table_name) or self.table_name in self.variants)
 
     def use(self, hints: Hints) -> None:
         """Make places of these hints from now on."""
         if self.hints is not hints:
-            self.check(hints)
+            if hints.get("incremental") != self.incremental:
+                raise ResourceError(
+                    f"The incremental of the resource {self.resource.name!r} cannot change while its rows are made.",
+                    resource=self.resource.name,
+                    hint="give it to the resource before it runs",
+                )
             self.hints = hints
             self.dynamic = is_dynamic(hints)
             self.varying.clear()
 
-    def check(self, hints: Hints) -> None:
-        """NotBuilt when hints that came while items were made ask for rows to be checked by another model."""
-        if hints.get("validator") != self.validator:
-            raise NotBuilt(
-                "Rows cannot be checked by a pydantic model that comes while they are made.",
-                resource=self.resource.name,
-                hint="give the model to the resource, or an instance of it to the mark, which only declares columns",
-            )
+    def model_for(self, name: Any, meta: Any) -> Validator | None:
+        """The model that has yet to look at rows for a table: it came while items were made, or is that of a variant."""
+        hints = (self.variants.get(name) if isinstance(name, str) else None) or self.hints
+        wanted: Validator | None = hints.get("validator")
+        brought = isinstance(meta, HintsMeta) and "validator" in meta.hints
+        done = self.hints.get("validator") if self.stepped and not brought else None
+        return None if wanted == done else wanted
+
+    def checked_by(self, model: Validator, item: Any, name: Any) -> Placed:
+        """Rows as the model sees them, and those it refuses, with their places."""
+        rows = item if isinstance(item, list) else [item]
+        models, refused = model(rows, self.checked)
+        self.checked += len(rows)
+        if model.grows:
+            self.resource.declare(model.columns(models))
+            self.use(self.resource._hints)  # noqa: SLF001
+        good = model.rows(models)
+        if refused is not None:
+            yield from self.refused(refused, name)
+        if good:
+            yield from self.to_table(good if isinstance(item, list) else good[0], name)
+
+    def to_table(self, item: Any, name: Any) -> Placed:
+        if callable(name) or (self.dynamic and name not in self.variants):
+            yield from self.dispatched(item, name)
+        else:
+            yield self.place(name), item
 
     @property
     def table_name(self) -> Any:
@@ -205,7 +235,6 @@ class _Home:
         variant = self.variants.get(name) if isinstance(name, str) else None
         if variant is None or merge_hints(variant, meta.hints) != variant:
             resource.merge_hints(meta.hints, create_table_variant=True)
-            self.check(self.variants[str(name)])
         return str(name)
 
     def materialized_place(self, name: Any) -> Place:
@@ -226,7 +255,7 @@ class _Home:
         return found[1]
 
     def make(self, name: str, hints: Hints, item: Any = None) -> Place:
-        table = table_of(hints, name, self.resource.name, item)
+        table = with_cursor(table_of(hints, name, self.resource.name, item), self.resource)
         if name in self.variants:
             table = table.with_(variant_name=name)
         nested: dict[Path, Table] = dict(nested_tables(hints, name, self.resource.name, item))
@@ -269,11 +298,7 @@ class _Home:
         table = self.names([item], name)[0] if callable(name) else name
         if table in self.variants or not self.dynamic:
             return self.place(table)
-        functions = {
-            key: value
-            for key, value in self.hints.items()
-            if callable(value) and key not in ("table_name", "validator")
-        }
+        functions = dict(functions_of(self.hints))
         values = []
         for key, function in functions.items():
             try:

@@ -6,16 +6,16 @@ import copy
 import html
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
-from dlt.errors import NotBuilt, ResourceError, SchemaError
+from dlt.errors import ResourceError, SchemaError
 from dlt.extract import hints as hinting
+from dlt.extract.data import check_data, name_of_callable
 from dlt.extract.hints import Hints, merge_hints, nested_tables, table_of
 from dlt.extract.marks import HintsMeta, TableNameMeta
-from dlt.extract.pipe import Limit, Pipe, Step, StepKind, items_of, kind_of, takes_meta
-from dlt.extract.signatures import bound_arguments, has_meta, missing_arguments, takes_item
-from dlt.extract.validate import is_model
+from dlt.extract.pipe import Limit, Pipe, Step, StepKind, kind_of, takes_meta
+from dlt.extract.signatures import bound_arguments, has_meta, is_generator
 
 if TYPE_CHECKING:
     from dlt.schema.model import Table
@@ -49,6 +49,7 @@ class DltResource:
         self.section = section
         self.source_name: str | None = None  # the source this belongs to
         self.filtered = 0  # rows that code of the user dropped in the last evaluation
+        self._inputs: tuple[dict[str, Any], ...] = ()
         if hints:
             self.merge_hints(hints)
 
@@ -72,14 +73,14 @@ class DltResource:
         name_of = name if callable(name) else None
         section_of = section if callable(section) else None
         own = None if callable(name) else name
-        own = own or _name_of_callable(data)
+        own = own or name_of_callable(data)
         if not own:
             raise ResourceError(
                 f"A resource of {type(data).__name__} needs a name.",
                 hint="give name=, or with pipeline.run: table_name=",
             )
         transformer = transformer or data_from is not None
-        _check_data(data, own, transformer=transformer)
+        check_data(data, own, transformer=transformer)
         kind: StepKind = "transform" if transformer else "generator"
         if kind_of(type(data)) == "table":
             data = [data]
@@ -117,6 +118,7 @@ class DltResource:
         made = type(self)(pipe, selected=self.selected, section=section or self.section)
         made._hints, made._variants = self._hints, self._variants  # noqa: SLF001 - replaced as a whole, never changed
         made._name_of, made._section_of = self._name_of, self._section_of  # noqa: SLF001
+        made._inputs = self._inputs  # noqa: SLF001
         return made
 
     def _clone(self, memo: dict[Pipe, Pipe] | None = None) -> Self:
@@ -131,7 +133,7 @@ class DltResource:
     @property
     def requires_args(self) -> bool:
         """True when the function must be called with arguments first."""
-        return not self.args_bound and bool(missing_arguments(self._pipe.gen, self.is_transformer))
+        return not self.args_bound and bool(self._pipe.missing)
 
     @property
     def args_bound(self) -> bool:
@@ -143,7 +145,11 @@ class DltResource:
         """The arguments of the call by name; TypeError before it."""
         if self._pipe.args is None:
             raise TypeError(f"The resource {self.name!r} was not called with arguments yet.")
-        return bound_arguments(self._pipe.gen, self.is_transformer, self._pipe.args, self._pipe.kwargs)
+        return self._bound(self._pipe.args, self._pipe.kwargs)
+
+    def _bound(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        pipe = self._pipe
+        return bound_arguments(pipe.gen, pipe.is_transformer, args, kwargs, partial=pipe.spec[0] is not None)
 
     def bind(self, *args: Any, **kwargs: Any) -> Self:
         """Give the function its arguments, in place. TypeError when they do not fit, or the second time."""
@@ -153,7 +159,7 @@ class DltResource:
             )
         if self._pipe.args is not None:
             raise TypeError(f"The resource {self.name!r} was called before; arguments can be given only once.")
-        bound = bound_arguments(self._pipe.gen, self.is_transformer, args, kwargs)
+        bound = self._bound(args, kwargs)
         self._pipe.args, self._pipe.kwargs = args, kwargs
         if self._name_of is not None:
             self._pipe.name = self._name_of(bound)
@@ -176,7 +182,9 @@ class DltResource:
         from dlt.config.inject import injected
 
         sections = ("sources", self.section or "", self.name)
-        args, kwargs = injected(pipe.gen, pipe.args or (), pipe.kwargs, sections, f"The resource {self.name!r}")
+        args, kwargs = injected(
+            pipe.gen, pipe.args or (), pipe.kwargs, sections, f"The resource {self.name!r}", pipe.spec[0]
+        )
         made = pipe.gen(*args, **kwargs)
         if not isinstance(made, DltResource):
             raise ResourceError(
@@ -206,7 +214,16 @@ class DltResource:
         return self
 
     def add_step(self, transform: Any, insert_at: int | None = None) -> Self:
-        """Call an object with what passes (an item or a page) and its mark, or without the mark if it takes one argument."""
+        """Call an object with what passes (an item or a page) and its mark, or without the mark if it takes one argument.
+        An incremental lets pass what is new."""
+        from dlt.extract.incremental import Incremental
+
+        if isinstance(transform, Incremental):
+            self.set_incremental(transform)
+            if insert_at is not None:
+                self._pipe.remove("incremental")
+                self._pipe.add(Step("incremental", transform), insert_at)
+            return self
         return self._add("raw", transform, insert_at)
 
     def _add(self, kind: StepKind, call: Any, insert_at: int | None) -> Self:
@@ -228,9 +245,21 @@ class DltResource:
             self._pipe.add(Step("limit", Limit(max_items, max_time, count_rows)))
         return self
 
-    def parallelize(self) -> NoReturn:
-        """Run the generator in a thread; not available yet."""
-        raise NotBuilt("Parallel resources are not built yet.", resource=self.name, hint="leave parallelized=True away")
+    def parallelize(self) -> Self:
+        """Run the generator, or the transformer, in a thread while others run. ResourceError for data that is there."""
+        if not self.can_be_parallel:
+            raise ResourceError(
+                f"The resource {self.name!r} cannot run in a thread: it is a {type(self._pipe.gen).__name__}.",
+                resource=self.name,
+                hint="only generators, generator functions and transformers are parallel",
+            )
+        self._pipe.parallel = True
+        return self
+
+    @property
+    def can_be_parallel(self) -> bool:
+        """Whether `parallelize` is of use: for transformers and for generators."""
+        return self.is_transformer or is_generator(self._pipe.gen)
 
     def select_tables(self, *table_names: str) -> Self:
         """Keep only the items that go to these tables: by their mark, or by a table name that is a function."""
@@ -253,14 +282,19 @@ class DltResource:
 
     @property
     def incremental(self) -> Any:
-        """The incremental loading of this resource; None, as it is not available yet."""
-        return None
+        """By which cursor this loads only what is new, as the code says; None when it loads everything."""
+        from dlt.extract.attach import of_pipe
+
+        return of_pipe(self._pipe)
 
     def set_incremental(self, new_incremental: Any) -> Self:
-        """Load incrementally; not available yet."""
-        if new_incremental is not None:
-            raise NotBuilt("Incremental loading is not built yet.", resource=self.name)
-        return self
+        """Load only what is new by this cursor, whatever the function says; None or `Incremental.EMPTY` takes away what was
+        set here."""
+        from dlt.extract.incremental import Incremental
+
+        if new_incremental is None:
+            new_incremental = Incremental.EMPTY
+        return self.merge_hints({"incremental": new_incremental})
 
     @property
     def limit(self) -> Limit | None:
@@ -292,7 +326,7 @@ class DltResource:
             self._pipe.parent = data_from
             return
         if not isinstance(data_from, DltResource):
-            name = _name_of_callable(data_from) or f"{self.name}_data"
+            name = name_of_callable(data_from) or f"{self.name}_data"
             data_from = DltResource.from_data(data_from, name=name, section=self.section, selected=False)
         self._pipe.parent = data_from._pipe  # noqa: SLF001
 
@@ -309,6 +343,8 @@ class DltResource:
         """`[1, 2] | transformer` feeds it the items of anything that can be iterated."""
         self.pipe_data_from(data)
         return self
+
+    __rshift__, __rrshift__ = __or__, __ror__
 
     # ---- hints
 
@@ -347,12 +383,29 @@ class DltResource:
                 raise SchemaError(
                     "Hints for a table variant must name the table.", resource=self.name, hint="give table_name="
                 )
+            if hints_template.get("incremental") is not None:
+                raise SchemaError(
+                    "An incremental is that of a resource, not of one of its tables.",
+                    resource=self.name,
+                    table=name,
+                    hint="take create_table_variant= or incremental= away",
+                )
             self._variants = {**self._variants, name: merge_hints(self.hints_for(name), hints_template)}
             return self
         self._hints = merge_hints(self._hints, hints_template)
         if (validator := self._hints.get("validator")) is not self.validator:
             self.validator = validator
+        if hints_template.get("incremental") is not None:
+            self._pipe.remove("incremental")
+            if (found := self._hints.get("incremental")) is not None:
+                self._pipe.add(Step("incremental", found))
         return self
+
+    def declare(self, columns: Mapping[str, Any]) -> None:
+        """Add columns to the hints, if they are not there yet."""
+        known = self.columns
+        if not callable(known) and (new := {key: value for key, value in columns.items() if key not in known}):
+            self.merge_hints({"columns": new})
 
     def hints_for(self, table_name: str) -> Hints:
         """The hints for a table of this resource: of its variant, or those of the resource."""
@@ -435,6 +488,11 @@ class DltResource:
         found = [copy.deepcopy(table.to_dict()) for _, table in tables]
         return [normalized(table, naming) for table in found] if naming is not None else found
 
+    def compute_tables(self, naming: Any, item: Any = None, meta: Any = None) -> list[dict[str, Any]]:
+        """What the hints declare of the table and the tables nested in it, as dicts; parents come first."""
+        table = self.compute_table_schema(item, meta)
+        return [table, *self.compute_nested_table_schemas(table["name"], naming, item, meta)]
+
     def get_nested_hints(self) -> Any:
         """Hints for nested tables by key, or path of keys."""
         return self.nested_hints
@@ -451,7 +509,7 @@ class DltResource:
         if callable(name):
             name = name(item)
         hints = self._variants.get(name) or hints
-        table = table_of(hints, name, self.name, item)
+        table = hinting.with_cursor(table_of(hints, name, self.name, item), self)
         return (table.with_(variant_name=name) if name in self._variants else table), hints
 
     # ---- running
@@ -459,14 +517,13 @@ class DltResource:
     def __dlt_asks__(self, filling: Any) -> dict[str, Any]:
         from dlt.config.inject import explained
 
-        return explained(self._pipe.gen, ("sources", self.section or "", self.name), filling)
+        return explained(self._pipe.gen, ("sources", self.section or "", self.name), filling, self._pipe.spec[0])
 
     def __iter__(self) -> Iterator[Any]:
         """The items one by one: rows, Arrow tables, frames; pages are opened. Iterators give their items only once."""
-        from dlt.extract.evaluate import evaluate
+        from dlt.extract.evaluate import items_one_by_one
 
-        for _, item in evaluate([self.resolved()]):
-            yield from items_of(item)
+        return items_one_by_one([self.resolved()])
 
     @property
     def exhausted(self) -> bool:
@@ -486,9 +543,25 @@ class DltResource:
         """The figures that `add_metrics` and `dlt.current.resource_metrics` collected."""
         return self._pipe.metrics
 
-    def add_input(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """Record where the data came from; not available yet."""
-        raise NotBuilt("DltResource.add_input is not built yet.", resource=self.name)
+    def add_input(self, location: Mapping[str, Any], replace: bool = False) -> Self:
+        """Note where the items come from, for the trace: a dict with the `kind` of place, which is the name of the source by
+        default, and what else there is to say. replace: forget what was noted before."""
+        if not isinstance(location, Mapping):
+            raise TypeError(f"A location must be a dict, not {type(location).__name__}.")
+        kind = location.get("kind") or self.source_name
+        if not kind:
+            raise ResourceError(
+                f"The resource {self.name!r} is in no source, and the location does not say its kind.",
+                resource=self.name,
+                hint='add "kind" to the location',
+            )
+        self._inputs = (*(() if replace else self._inputs), {**location, "kind": kind})
+        return self
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """The locations that were noted by `add_input`."""
+        return [dict(one) for one in self._inputs]
 
     def __repr__(self) -> str:
         kind = "transformer" if self.is_transformer else "resource"
@@ -505,45 +578,9 @@ class DltResource:
         return f"<table>{''.join(lines)}</table>"
 
 
-def _name_of_callable(data: Any) -> str | None:
-    """The name of a function or generator, the class of another callable; None for data."""
-    name = getattr(data, "__name__", None) or (type(data).__name__ if callable(data) else None)
-    return name if isinstance(name, str) else None
-
-
 def _returns_resource(function: Any) -> bool:
     """True when a function says by its annotation that it makes a resource."""
     kind = getattr(function, "__annotations__", {}).get("return")
     if isinstance(kind, str):
         return kind.rpartition(".")[2].strip() == "DltResource"
     return isinstance(kind, type) and issubclass(kind, DltResource)
-
-
-def _check_data(data: Any, name: str, *, transformer: bool) -> None:
-    """ResourceError when no items can be made of this."""
-    if transformer:
-        if not callable(data) or isinstance(data, type):
-            raise ResourceError(
-                f"The transformer {name!r} must be a function, not {type(data).__name__}.", resource=name
-            )
-        if not takes_item(data):
-            raise ResourceError(
-                f"The transformer {name!r} has no positional argument.",
-                resource=name,
-                hint="its first argument is the item",
-            )
-    if isinstance(data, (Mapping, str, bytes, bytearray)) or is_model(data):
-        raise ResourceError(
-            f"The resource {name!r} cannot be one {type(data).__name__}.",
-            resource=name,
-            value=repr(data)[:200],
-            hint="put it into a list: [data]",
-        )
-    makes_items = isinstance(data, Iterable) or hasattr(data, "__aiter__") or kind_of(type(data)) == "async"
-    if isinstance(data, type) or not (callable(data) or makes_items or kind_of(type(data)) == "table"):
-        raise ResourceError(
-            f"The resource {name!r} cannot be made of {type(data).__name__}.",
-            resource=name,
-            value=repr(data)[:200],
-            hint="give a function, a generator, a list, or anything that can be iterated; one item goes into a list",
-        )

@@ -87,6 +87,16 @@ class ResourceDict(dict[str, DltResource]):
         return [resource._pipe for resource in self.selected.values()]  # noqa: SLF001
 
     @property
+    def pipes(self) -> list[Pipe]:
+        """The pipes of all resources."""
+        return [resource._pipe for resource in self.values()]  # noqa: SLF001
+
+    @property
+    def extracted_pipes(self) -> list[Pipe]:
+        """The pipes that run when the selected resources are loaded."""
+        return list(self.extracted)
+
+    @property
     def extracted(self) -> dict[Pipe, DltResource]:
         """What runs when the selected resources are loaded: these and what feeds them, by pipe."""
         found: dict[Pipe, DltResource] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, ValuesView
+import time
+from collections.abc import Callable, Iterator, KeysView, ValuesView
 from collections.abc import Set as AbstractSet
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dlt.errors import ResourceError
+from dlt.errors import DltError, ResourceError
 from dlt.extract.marks import DataItemWithMeta, TableNameMeta
 from dlt.extract.pipe import kind_of
 
@@ -17,7 +19,12 @@ if TYPE_CHECKING:
 
 PAGE = 4096  # rows pulled at once at most
 CELLS = 1 << 18  # values of these rows, by the size of one of them
+PATIENCE = 0.05  # seconds that rows of a slow generator wait for others
 GROUPS = (tuple, AbstractSet, range, KeysView, ValuesView)  # what a function may return in the place of a list
+
+
+def NOTHING() -> None:  # noqa: N802 - a value
+    """What a whole generator makes items of."""
 
 
 class _Nobody:
@@ -31,10 +38,13 @@ class Running:
 
     __slots__ = (
         "at",
+        "before",
         "by_page",
+        "cap",
         "copies",
         "first",
         "held",
+        "item",
         "iterator",
         "kind",
         "most",
@@ -44,9 +54,20 @@ class Running:
         "total",
     )
 
-    def __init__(self, node: Node, iterator: Iterator[Any] | None, at: int, name: str, kind: str = "generator") -> None:
+    def __init__(
+        self,
+        node: Node,
+        iterator: Any,
+        at: int,
+        name: str,
+        kind: str = "generator",
+        item: Callable[[], Any] = NOTHING,
+    ) -> None:
         self.node = node
-        self.iterator = iterator  # None: the generator of the pipe, not opened yet
+        self.iterator: Any = iterator  # may be async; None: the generator of the pipe, not opened yet
+        self.item = item  # tells what it makes items of
+        self.before: Any = None  # hints of the resource when the items were pulled, if they have changed since
+        self.cap = PAGE  # rows of a page, as long as they come one by one from somewhere slow
         self.at = at
         self.name, self.kind = name, kind
         self.by_page = at >= node.paged_from
@@ -65,14 +86,11 @@ class Running:
         """The next items, and whether there may be more."""
         if self.iterator is None:
             self.iterator = self.open()
-        self.node.before = None
+        self.before = None
         if self.held:
             items, self.held = self.held, []
             return items, True
-        size = min(self.total or 1, self.most) if self.by_page else 1
-        limit = self.node.limit.max_items
-        if limit is not None and size > 1:
-            size = max(1, min(size, limit - self.node.pulled))
+        size = self.size()
         if size > 1 and self.copies:
             return self.page(self.iterator, size)
         items = list(islice(self.iterator, size))
@@ -83,12 +101,67 @@ class Running:
                 items[0] = [row.copy() if type(row) is dict else row for row in items[0]]
         return items, len(items) == size
 
+    def size(self) -> int:
+        """How many items to ask for."""
+        size = min(self.total or 1, self.most, self.cap) if self.by_page else 1
+        if self.node.incremental is not None:
+            self.node.incremental.pulled = ()
+            if self.node.incremental.watched:
+                return 1  # the generator looks at what the last row changed
+        limit = self.node.limit.max_items
+        if limit is not None and size > 1:
+            size = max(1, min(size, limit - self.node.pulled))
+        return size
+
+    def pull_apart(self) -> tuple[list[Any], bool]:
+        """The same in a thread: few rows at once when they come slowly."""
+        start = time.monotonic()
+        found = self.pull()
+        slow = time.monotonic() - start > PATIENCE
+        self.cap = max(1, self.cap // 8) if slow else min(PAGE, self.cap * 2)
+        return found
+
+    async def pull_async(self) -> tuple[list[Any], bool]:
+        """The same of an async generator."""
+        self.before = None
+        if self.held:
+            items, self.held = self.held, []
+            return items, True
+        owner: Any = self.node.resource or _Nobody
+        hints = owner._hints  # noqa: SLF001 - replaced as a whole when it changes
+        size, until = self.size(), time.monotonic() + PATIENCE
+        items = []
+        if self.node.incremental is not None:
+            self.node.incremental.pulled = items
+        more = True
+        while more and len(items) < size:
+            try:
+                row = _own(await anext(self.iterator))
+            except StopAsyncIteration:
+                more = False
+                break
+            if owner._hints is not hints:  # noqa: SLF001
+                if items:
+                    self.held = [row]
+                    break
+                hints = owner._hints  # noqa: SLF001
+            items.append(row)
+            if not is_row(row) or time.monotonic() > until:
+                break
+        if owner._hints is not hints:  # noqa: SLF001
+            self.before = hints
+        self.total += len(items)
+        self.most = _most(items)
+        return items, more
+
     def page(self, iterator: Iterator[Any], size: int) -> tuple[list[Any], bool]:
         """Several rows, no further than to the first item that is not one. When code of the user changes the hints of the
         resource, what was made before goes first."""
         owner: Any = self.node.resource or _Nobody
         hints = owner._hints  # noqa: SLF001 - replaced as a whole when it changes
         items: list[Any] = []
+        if self.node.incremental is not None:
+            self.node.incremental.pulled = items
         more = False
         for item in islice(iterator, size):
             if type(item) is dict:
@@ -106,7 +179,7 @@ class Running:
             if more:
                 break
         if owner._hints is not hints:  # noqa: SLF001
-            self.node.before = hints
+            self.before = hints
         self.total += len(items)
         self.most = _most(items)
         return items, more or len(items) == size
@@ -141,8 +214,12 @@ class Running:
         elif isinstance(made, (list, tuple)):
             self.total = PAGE  # nothing is gained by asking for a few first
             self.copies = False
-        elif isinstance(made, Iterator):
+        elif isinstance(made, Iterator) or kind_of(type(made)) == "async":
             pipe.once.spent = True
+            if not isinstance(made, Iterator):
+                return iter((made,))
+        elif hasattr(made, "__aiter__"):
+            return iter((aiter(made),))
         return iter(made)
 
     def inside(self, resource: DltResource) -> Iterator[Any]:
@@ -155,11 +232,19 @@ class Running:
             )
         from dlt.extract.evaluate import evaluate
 
-        return (item for _, item in evaluate([resource], state=self.node.active.state))
+        with closing(evaluate([resource], state=self.node.active.state)) as found:
+            for _, item in found:
+                yield item
 
     def close(self) -> None:
+        """Close the iterator, so that the cleaning up of the user's code runs; ResourceError when that fails."""
         if (close := getattr(self.iterator, "close", None)) is not None:
-            close()
+            try:
+                close()
+            except DltError:
+                raise
+            except Exception as cause:
+                raise self.node.failed(self.kind, self.name, cause, self.item()) from cause
 
 
 def _most(rows: list[Any]) -> int:

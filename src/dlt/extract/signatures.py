@@ -18,7 +18,7 @@ def missing_arguments(function: Any, given: int) -> list[str]:
     last = code.co_argcount - len(function.__defaults__ or ())
     only = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     keyword = [name for name in only if name not in (function.__kwdefaults__ or ()) and name != "meta"]
-    return [*names[bound + given : last], *keyword]
+    return _without_incremental(function, [*names[bound + given : last], *keyword])
 
 
 def _inspected(function: Any, given: int) -> list[str]:
@@ -29,16 +29,29 @@ def _inspected(function: Any, given: int) -> list[str]:
     except (TypeError, ValueError):
         return []
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in variable and p.name != "meta"]
+    names = [p.name for p in parameters if p.default is p.empty and p.kind not in variable and p.name != "meta"]
+    return _without_incremental(function, names)
 
 
-def bound_arguments(function: Callable[..., Any], given: int, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The arguments of a call by name, without the first `given` ones. TypeError if they do not fit."""
+def _without_incremental(function: Any, names: list[str]) -> list[str]:
+    """Names without that of an incremental, which the configuration or the hints may have."""
+    if not names:
+        return names
+    from dlt.extract.attach import asks_for
+
+    return [name for name in names if not asks_for(function, name)]
+
+
+def bound_arguments(
+    function: Callable[..., Any], given: int, args: Any, kwargs: Any, *, partial: bool = False
+) -> dict[str, Any]:
+    """The arguments of a call by name, without the first `given` ones. TypeError if they do not fit; partial: some may
+    be missing."""
     import inspect
 
     signature = inspect.signature(function)
     try:
-        bound = signature.bind(*(None,) * given, *args, **kwargs)
+        bound = (signature.bind_partial if partial else signature.bind)(*(None,) * given, *args, **kwargs)
     except TypeError as wrong:
         raise TypeError(f"{getattr(function, '__name__', function)}(): {wrong}") from None
     return dict(list(bound.arguments.items())[given:])
@@ -56,6 +69,17 @@ def takes_item(function: Any) -> bool:
             return True
         return any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
     return bool(code.co_argcount or code.co_flags & 0x04)  # CO_VARARGS
+
+
+def is_generator(function: Any) -> bool:
+    """True for a generator, also an async one, and for a function that makes one."""
+    import inspect
+    from functools import partial
+
+    while isinstance(function, partial):
+        function = function.func
+    made = inspect.isgenerator(function) or inspect.isasyncgen(function)
+    return made or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def has_meta(function: Any) -> bool:

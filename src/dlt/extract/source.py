@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from dlt.errors import NotBuilt, ResourceError
-from dlt.extract.pipe import items_of, kind_of
+from dlt.errors import ResourceError
+from dlt.extract.pipe import kind_of
 from dlt.extract.resource import DltResource
 from dlt.extract.resources import ResourceDict, share_memo
 
@@ -143,9 +144,12 @@ class DltSource:
                 resource.add_limit(max_items, max_time, count_rows)
         return self
 
-    def parallelize(self) -> NoReturn:
-        """Run the generators in threads; not available yet."""
-        raise NotBuilt("Parallel sources are not built yet.", source=self.name)
+    def parallelize(self) -> Self:
+        """Run the generators and transformers in threads; resources of data that is there stay as they are."""
+        for resource in self._resources.values():
+            if resource.can_be_parallel:
+                resource.parallelize()
+        return self
 
     def discover_schema(self, item: Any = None, meta: Any = None) -> Schema:
         """A copy of the schema with the tables that the hints declare; tables whose name needs an item only with `item`."""
@@ -172,11 +176,10 @@ class DltSource:
 
     def __iter__(self) -> Iterator[Any]:
         """The items of all selected resources one by one. ResourceError when they can be had only once and were."""
-        from dlt.extract.evaluate import evaluate
+        from dlt.extract.evaluate import items_one_by_one
 
         self.check_fresh()
-        for _, item in evaluate(list(self.selected_resources.values()), source=self):
-            yield from items_of(item)
+        return items_one_by_one(list(self.selected_resources.values()), self)
 
     def check_fresh(self) -> None:
         """ResourceError when a selected resource can be had only once and was asked for before."""
@@ -206,6 +209,18 @@ class DltSource:
         else:
             super().__setattr__(name, value)
 
+    def _repr_html_(self) -> str:
+        """A table of the resources for notebooks: name, whether it is loaded, what feeds it, table, write disposition."""
+        rows = []
+        for name, resource in self._resources.items():
+            parent = resource._pipe.parent  # noqa: SLF001
+            table = "by item" if callable(resource.table_name) else resource.table_name
+            cells = (name, "yes" if resource.selected else "no", parent.name if parent else "", table)
+            rows.append((*cells, _word(resource.write_disposition)))
+        head = "".join(f"<th>{one}</th>" for one in ("resource", "loaded", "fed by", "table", "write disposition"))
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+        return f"<p>source <b>{html.escape(self.name)}</b></p><table><tr>{head}</tr>{body}</table>"
+
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._resources]
 
@@ -214,6 +229,12 @@ class DltSource:
             f"{name}{'' if resource.selected else ' (not selected)'}" for name, resource in self._resources.items()
         ]
         return f"<dlt.{type(self).__name__}(name={self.name!r}, section={self.section!r}, resources={names})>"
+
+
+def _word(disposition: Any) -> str:
+    if isinstance(disposition, dict):
+        return " ".join(str(disposition[key]) for key in ("disposition", "strategy") if disposition.get(key))
+    return "by item" if callable(disposition) else str(disposition)
 
 
 def _resources_of(data: Any, section: str | None) -> Iterator[DltResource]:
@@ -326,10 +347,9 @@ def _opened(data: Any) -> list[Any]:
                 )
         return list(data)
     if isinstance(data, str):
-        raise NotBuilt(
-            f"Sources by name, as {data!r}, are not built yet.",
-            hint="import the source and call it; read a file first, as json.load(open(...)); rows go into a list: [{...}]",
-        )
+        from dlt.extract.reference import SourceReference
+
+        return [SourceReference.find(data)]
     if not _is_ours(data) and kind_of(type(data)) == "row" and not isinstance(data, Iterable) and not callable(data):
         raise ResourceError(
             f"Data cannot be one {type(data).__name__}.", value=repr(data)[:200], hint="put it into a list: [data]"

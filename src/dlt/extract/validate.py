@@ -9,11 +9,11 @@ import enum
 import logging
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlt.errors import ContractViolation, NotBuilt
+from dlt.errors import ContractViolation, NotBuilt, SchemaError
 from dlt.items import RefusedRows
 
 logger = logging.getLogger("dlt")
@@ -54,10 +54,42 @@ def columns_of(model: Any) -> dict[str, dict[str, Any]]:
     one column per field and the others none.
     """
     kind = model if isinstance(model, type) else type(model)
-    if getattr(kind, "__pydantic_root_model__", False):
-        raise NotBuilt("Columns from a pydantic RootModel are not built yet.", value=kind.__name__)
     config = getattr(kind, "dlt_config", {})
-    return _columns(kind, bool(config.get("skip_nested_types") or config.get("skip_complex_types")))
+    skip_nested = bool(config.get("skip_nested_types") or config.get("skip_complex_types"))
+    found, *others = [_columns(one, skip_nested) for one in variants_of(kind)]
+    return {
+        name: {**column, "nullable": column["nullable"] or any(other[name]["nullable"] for other in others)}
+        for name, column in found.items()
+        if all(other.get(name, {}).get("data_type") == column["data_type"] for other in others)
+    }
+
+
+def variants_of(kind: Any) -> list[Any]:
+    """The models that a row may be: of a RootModel those in its root, else the model itself."""
+    if not _is_root(kind):
+        return [kind]
+    found = list(_models_in(kind.model_fields["root"].annotation))
+    if not found:
+        raise SchemaError(
+            f"The root of the model {kind.__name__} is no model: its rows have no columns.",
+            value=kind.__name__,
+            hint="use a RootModel of one model, or of a union of models",
+        )
+    return found
+
+
+def _is_root(kind: Any) -> bool:
+    return bool(getattr(kind, "__pydantic_root_model__", False))
+
+
+def _models_in(hint: Any) -> Iterator[Any]:
+    if is_model_class(hint):
+        yield from variants_of(hint)
+    elif typing.get_origin(hint) is typing.Annotated:
+        yield from _models_in(typing.get_args(hint)[0])
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for one in typing.get_args(hint):
+            yield from _models_in(one)
 
 
 def _columns(kind: Any, skip_nested: bool) -> dict[str, dict[str, Any]]:
@@ -118,6 +150,7 @@ class Validator:
     given: Any
     contract: dict[str, str]
     keeps_models: bool
+    grows: bool  # the columns of each kind of model that comes are declared, also those without values
     model: Any = field(compare=False)
     validate: Callable[[Any], list[Any]] = field(compare=False)
 
@@ -127,9 +160,8 @@ class Validator:
         from pydantic import TypeAdapter
 
         config = getattr(given, "dlt_config", {})
-        if config.get("is_authoritative_model"):
-            raise NotBuilt("is_authoritative_model is not built yet.", value=given.__name__)
-        own = {"tables": "evolve", "columns": EXTRA.get(given.model_config.get("extra"), "discard_value")}
+        extras = {EXTRA.get(one.model_config.get("extra"), "discard_value") for one in variants_of(given)}
+        own = {"tables": "evolve", "columns": extras.pop() if len(extras) == 1 else "discard_value"}
         own["data_type"] = "freeze"
         wanted = dict.fromkeys(own, contract) if isinstance(contract, str) else {**own, **(contract or {})}
         if wanted["data_type"] == "discard_value":
@@ -140,17 +172,18 @@ class Validator:
             )
         model, relaxed = given, wanted["data_type"] == "evolve"
         if relaxed or wanted["columns"] != own["columns"]:
-            model = _adjusted(given, ALLOWED[wanted["columns"]], relaxed, {})
+            model = _adjusted(given, ALLOWED[wanted["columns"]], _tags(given) if relaxed else None, {})
         if wanted != own:
             logger.warning(
                 "Model %s: the contract %s goes before what the model says, %s.", given.__name__, wanted, own
             )
         rows: Any = list[model]  # type: ignore[valid-type]  # a type that is made here
         validate = TypeAdapter(rows).validate_python
-        return cls(given, wanted, bool(config.get("return_validated_models")), model, validate)
+        grows = bool(config.get("is_authoritative_model"))
+        return cls(given, wanted, bool(config.get("return_validated_models")), grows, model, validate)
 
     def __call__(self, rows: list[Any], start: int = 0) -> tuple[list[Any], RefusedRows | None]:
-        """The rows as the model sees them, and those that it does not let in, if the contract is to set them aside.
+        """The models of the rows, and the rows that the model does not let in, if the contract is to set them aside.
 
         start: how many rows came before. ContractViolation, with the errors of pydantic as its cause, when it is to freeze.
         """
@@ -163,15 +196,32 @@ class Validator:
             refused = self.refused(rows, start, failed)
             bad = {position - start for position, *_ in refused.why}
             models = self.validate([row for number, row in enumerate(rows) if number not in bad])
+        return models, refused
+
+    def rows(self, models: list[Any]) -> list[Any]:
+        """What goes on of the models: plain rows, or the models."""
         if self.keeps_models:
-            return models, refused
-        return [model.model_dump(by_alias=True) for model in models], refused
+            return [_inner(model) for model in models]
+        return [model.model_dump(by_alias=True) for model in models]
+
+    def columns(self, models: list[Any]) -> dict[str, dict[str, Any]]:
+        """The columns of the kinds of these models; those that not all rows have may be null."""
+        config = getattr(self.given, "dlt_config", {})
+        skip_nested = bool(config.get("skip_nested_types") or config.get("skip_complex_types"))
+        shared = columns_of(self.given)
+        found: dict[str, dict[str, Any]] = {}
+        for kind in dict.fromkeys(map(type, map(_inner, models))):
+            for name, column in _columns(kind, skip_nested).items():
+                found.setdefault(name, shared.get(name) or {**column, "nullable": True})
+        return found
 
     def refused(self, rows: list[Any], start: int, failed: Any) -> RefusedRows:
         """The rows that pydantic found errors in; each with the first of them."""
         first: dict[int, tuple[int, str, str]] = {}
         for error in failed.errors(include_url=False):
             number, *path = error["loc"]
+            if path and _is_root(self.given) and len(path) > 1:
+                path = path[1:]  # which of the variants it is
             column = ".".join(map(str, path))
             entity = "columns" if error["type"] == "extra_forbidden" else "data_type"
             if self.contract[entity] == "freeze":
@@ -190,33 +240,49 @@ class Validator:
         return out
 
 
-def _adjusted(model: Any, extra: str, relaxed: bool, made: dict[Any, Any]) -> Any:
-    """A model like this one, and like those in its fields, that treats extra fields so; relaxed: and takes any type."""
+def _inner(model: Any) -> Any:
+    """What a root model holds; another model itself."""
+    while _is_root(type(model)):
+        model = model.root
+    return model
+
+
+def _tags(model: Any) -> frozenset[str]:
+    """The fields that tell of which model in a RootModel a row is."""
+    tag = model.model_fields["root"].discriminator if _is_root(model) else None
+    return frozenset([tag] if isinstance(tag, str) else [])
+
+
+def _adjusted(model: Any, extra: str, relaxed: frozenset[str] | None, made: dict[Any, Any]) -> Any:
+    """A model like this one, and like those in its fields, that treats extra fields so; relaxed: and takes any type, but
+    in these fields."""
     from pydantic import create_model
 
     if model in made:
         return made[model]
-    base = type(model)(model.__name__, (model,), {"model_config": {"extra": extra}, "__module__": model.__module__})
+    config = {} if _is_root(model) else {"extra": extra}  # that of its variants counts
+    base = type(model)(model.__name__, (model,), {"model_config": config, "__module__": model.__module__})
     made[model] = base  # what a model that holds itself finds
     fields: dict[str, Any] = {}
     for name, info in model.model_fields.items():
         new = copy.copy(info)
-        new.annotation = Any if relaxed else _with_adjusted(info.annotation, extra, made)
-        if relaxed:
-            new.metadata = []
+        loose = relaxed is not None and name not in relaxed and not _is_root(model)
+        new.annotation = Any if loose else _with_adjusted(info.annotation, extra, relaxed, made)
+        if loose:
+            new.metadata, new.discriminator = [], None
         fields[name] = (new.annotation, new)
     made[model] = create_model(model.__name__, __base__=base, __module__=model.__module__, **fields)
     return made[model]
 
 
-def _with_adjusted(hint: Any, extra: str, made: dict[Any, Any]) -> Any:
+def _with_adjusted(hint: Any, extra: str, relaxed: frozenset[str] | None, made: dict[Any, Any]) -> Any:
     """A type with the models in it adjusted."""
     if is_model_class(hint):
-        return _adjusted(hint, extra, False, made)
+        return _adjusted(hint, extra, relaxed, made)
     args = typing.get_args(hint)
     if not any(map(_holds_model, args)):
         return hint
-    new = tuple(_with_adjusted(arg, extra, made) for arg in args)
+    new = tuple(_with_adjusted(arg, extra, relaxed, made) for arg in args)
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return typing.Union[new]  # noqa: UP007 - made of a tuple
