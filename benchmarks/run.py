@@ -64,9 +64,19 @@ PLAN = [
     Workload("merge", "merge by key of 60 % into a table with a nested list", 200_000, ("ours", "dlt-parquet")),
     Workload("merge-default", "the same, dlt's defaults", 20_000, ("ours", "dlt"), 200_000, "merge"),
     Workload("warm", "10 runs of 3 rows", 3, ("ours", "dlt"), scales=False),
+    Workload("nothing-new", "10 incremental runs without a new row", 100, ("ours", "dlt"), scales=False),
     Workload("tables", "runs that bring a new table each", 150, ("ours", "dlt"), scales=False),
     Workload("import", "import dlt", 1, ("ours", "dlt"), scales=False),
     Workload("calls", "own Python calls in a warm run of two rows", 2, ("ours", "dlt"), scales=False),
+    Workload(
+        "parallel",
+        "pages of 50 rows for 5 parallel resources from a server that takes 0.1 s",
+        200,
+        ("ours", "dlt"),
+        scales=False,
+    ),
+    Workload("maps", "rows through add_map and add_filter, not loaded", 1_000_000, ("ours", "dlt")),
+    Workload("config", "a configuration of 20 keys from variables and a file", 500, ("ours", "dlt")),
 ]
 
 
@@ -120,6 +130,7 @@ BARS = [
     Bar("merge", "CPU, dlt with parquet / ours", ratio("merge", "dlt-parquet", "ours"), 5, at_most=False),
     Bar("merge-default", "CPU, dlt / ours", ratio("merge-default", "dlt", "ours"), 5, at_most=False),
     Bar("warm", "CPU, dlt / ours", ratio("warm", "dlt", "ours"), 8, at_most=False),
+    Bar("nothing-new", "wall ms a run, ours", lambda r: r["nothing-new"]["ours"]["each_ms"], 50),
     Bar(
         "tables",
         "CPU, last ten runs / first ten",
@@ -128,6 +139,15 @@ BARS = [
     ),
     Bar("import", "wall ms, ours", lambda r: r["import"]["ours"]["wall"] * 1000, 100),
     Bar("import", "other packages loaded", lambda r: r["import"]["ours"]["third_party"], 0),
+    Bar(
+        "parallel",
+        "overlap: wall of one resource alone / wall",
+        lambda r: r["parallel"]["ours"]["overlap"],
+        0.9,
+        at_most=False,
+    ),
+    Bar("maps", "CPU, dlt / ours", ratio("maps", "dlt", "ours"), 2, at_most=False),
+    Bar("config", "wall ms for 20 keys, ours", lambda r: r["config"]["ours"]["each_ms"], 1),
     Bar("calls", "own Python calls in a warm run of two rows", lambda r: r["calls"]["ours"]["calls"], 3000),
 ]
 

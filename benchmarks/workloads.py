@@ -241,6 +241,24 @@ def warm(setting: Setting) -> Timed:
     return timed
 
 
+def nothing_new(setting: Setting) -> Timed:
+    """Ten incremental runs that find nothing new among the rows of the source."""
+    import dlt
+
+    def docs(at: Any = dlt.sources.incremental("at")) -> Iterator[Doc]:  # noqa: ARG001, B008 - that is how it is declared
+        yield [{"id": n, "at": n} for n in range(setting.rows)]
+
+    setting.run(dlt.resource(docs), "docs")
+
+    def timed() -> dict[str, Any]:
+        start = time.perf_counter()
+        for _ in range(10):
+            setting.run(dlt.resource(docs), "docs")
+        return {"each_ms": (time.perf_counter() - start) * 100}
+
+    return timed
+
+
 def tables(setting: Setting) -> Timed:
     """Runs that each bring a table of three columns; the first ten and the last ten are compared."""
     setting.run([{"id": 0}], "docs")
@@ -295,14 +313,97 @@ def calls(setting: Setting) -> Timed:
     return timed
 
 
+def config(setting: Setting) -> Timed:
+    """Fill a configspec of 20 fields from variables and a file, as often as there are rows."""
+    os.chdir(setting.database.parent)
+    Path(".dlt").mkdir()
+    keys = [f"key_{number}" for number in range(20)]
+    Path(".dlt/config.toml").write_text("[a.b]\n" + "".join(f"{key} = 7\n" for key in keys[:10]))
+    os.environ.update({f"A__B__{key.upper()}": "7" for key in keys[10:]})
+    if setting.variant == "ours":
+        from dlt.config.spec import Configuration, configspec, resolve_configuration
+    else:
+        from dlt.common.configuration import configspec, resolve_configuration
+        from dlt.common.configuration.specs import BaseConfiguration as Configuration
+    content = {"__annotations__": dict.fromkeys(keys, int), **dict.fromkeys(keys)}
+    kind = configspec(type("Keys", (Configuration,), content))
+
+    def timed() -> dict[str, Any]:
+        begun = time.perf_counter()
+        for _ in range(setting.rows):
+            made = resolve_configuration(kind(), sections=("a", "b"))
+        taken = time.perf_counter() - begun
+        assert dict(made) == dict.fromkeys(keys, 7)
+        return {"each_ms": taken / setting.rows * 1000}
+
+    return timed
+
+
+def parallel(setting: Setting) -> Timed:
+    """Five parallel resources that ask a slow HTTP server for pages, one after the other; it could answer all at once."""
+    import atexit
+    import subprocess
+    from urllib.request import urlopen
+
+    import dlt
+
+    wait, branches = 0.1, 5
+    pages = setting.rows // branches
+    command = [sys.executable, str(Path(__file__).with_name("slow_server.py")), str(wait)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    atexit.register(server.kill)
+    assert server.stdout is not None
+    url = f"http://127.0.0.1:{int(server.stdout.readline())}/"
+
+    def branch() -> Iterator[list[Doc]]:
+        for _ in range(pages):
+            with urlopen(url) as answer:
+                yield json.load(answer)
+
+    @dlt.source(name="slow", parallelized=True)
+    def slow() -> Iterator[Any]:
+        for number in range(branches):
+            yield dlt.resource(branch, name=f"branch_{number}")
+
+    def timed() -> dict[str, Any]:
+        begun = time.perf_counter()
+        setting.run(slow(), "docs")
+        return {"overlap": pages * wait / (time.perf_counter() - begun)}
+
+    return timed
+
+
+def maps(setting: Setting) -> Timed:
+    """Rows through a map and a filter: evaluated, not loaded."""
+    import dlt
+
+    def rows() -> Iterator[Doc]:
+        for number in range(setting.rows):
+            yield {"id": number, "name": "name", "value": number * 0.5}
+
+    def doubled(row: Doc) -> Doc:
+        row["value"] *= 2
+        return row
+
+    def timed() -> None:
+        resource = dlt.resource(rows, name="docs").add_map(doubled).add_filter(lambda row: row["id"] % 2 == 0)
+        assert sum(1 for _ in resource) == (setting.rows + 1) // 2
+
+    return timed
+
+
 WORKLOADS: dict[str, Callable[[Setting], Timed]] = {
     **{name: documents(name) for name in GENERATORS},
     "arrow": arrow,
     "merge": merge,
     "warm": warm,
+    "nothing-new": nothing_new,
     "tables": tables,
     "import": import_time,
     "calls": calls,
+    "config": config,
+    "parallel": parallel,
+    "maps": maps,
 }
 
 
@@ -344,7 +445,7 @@ def row_counts(database: Path) -> dict[str, int]:
 def main(workload: str, variant: str, rows: str, folder: str, data: str) -> None:
     """Run one workload and print what it took."""
     setting = Setting(variant, int(rows), Path(folder) / "loaded.duckdb", Path(data))
-    if variant in ("ours", "dlt", "dlt-parquet") and workload not in ("import", "calls"):
+    if variant in ("ours", "dlt", "dlt-parquet") and workload not in ("import", "calls", "config"):
         first_use(setting)
     timed = WORKLOADS[workload](setting)
     cpu, wall = cpu_seconds(), time.perf_counter()

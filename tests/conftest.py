@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from dlt.config.lookup import SEEN
+from dlt.extract.state import activate_pipeline
+
 settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=100, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
@@ -19,12 +22,15 @@ SETTING = re.compile(r"DLT_\w+|[A-Z0-9_]+__[A-Z0-9_]+")  # how settings are name
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder and the work directory of pipelines are this test's own. Returns the folder."""
+    """The current folder and the work directory of pipelines are this test's own, and there is no
+    active pipeline. Returns the folder."""
     for name in list(os.environ):
         if SETTING.fullmatch(name):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / ".dlt-data"))
     monkeypatch.chdir(tmp_path)
+    SEEN.clear()
+    activate_pipeline(None)
     return tmp_path
 
 

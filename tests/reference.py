@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 
 import dlt
 from dlt.arrow.files import WriterSettings
+from dlt.cli.main import COMMANDS, parser_of
+from dlt.compat.names import old
+from dlt.compat.table import MODULES, NOT_BUILT
 from dlt.destinations._dummy import Behaviour
 from dlt.destinations.registry import create
 from dlt.quarantine import REASONS
@@ -104,7 +108,46 @@ def reasons() -> str:
     return "\n".join(["| reason | means |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in REASONS.items())])
 
 
-TABLES = {"destinations.md": ("capabilities", capabilities), "contracts.md": ("reasons", reasons)}
+def commands() -> str:
+    """The commands of the command line, with their own arguments."""
+    parser = parser_of(COMMANDS)
+    shared = {option for action in parser._actions for option in action.option_strings}
+    lines = ["| command | | arguments |", "|---|---|---|"]
+    for command in COMMANDS:
+        for one in (command, *command.commands):
+            words = ["dlt", command.name, *([one.name] if one is not command else [])]
+            if command.name == "pipeline" and one is not command:
+                words.insert(2, "NAME")
+            lines.append(f"| `{' '.join(words)}` | {one.help} | {', '.join(arguments_of(one, shared))} |")
+    return "\n".join(lines)
+
+
+def arguments_of(command: Any, shared: set[str]) -> list[str]:
+    """The arguments that a command has besides those of all commands."""
+    parser = ArgumentParser(add_help=False)
+    if command.arguments is not None:
+        command.arguments(parser)
+    shown = (" ".join([*one.option_strings[:1], str(one.metavar or "")]).strip() for one in parser._actions)
+    return [f"`{text}`" for text in shown if text not in shared]
+
+
+def not_built() -> str:
+    """The old import paths that nothing stands behind: whole modules with what to do instead, then names of others."""
+    lines = ["| import | instead |", "|---|---|"]
+    lines += [f"| `dlt.{module}` | {what} |" for module, what in sorted(NOT_BUILT.items())]
+    lines += ["", "| module | names |", "|---|---|"]
+    for module in sorted(MODULES):
+        if planned := sorted(old(module).planned):
+            lines.append(f"| `dlt.{module}` | {', '.join(f'`{name}`' for name in planned)} |")
+    return "\n".join(lines)
+
+
+TABLES = {
+    "destinations.md": ("capabilities", capabilities),
+    "contracts.md": ("reasons", reasons),
+    "command-line.md": ("commands", commands),
+    "coming-from-dlt.md": ("not built", not_built),
+}
 
 
 def with_table(name: str) -> tuple[str, str]:

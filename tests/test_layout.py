@@ -21,7 +21,7 @@ RANKS = [
     {"extract", "normalize", "quarantine", "package"},
     {"load", "sql", "dataset"},
     {"pipeline"},
-    {"__init__", "cli", "compat", "testing"},
+    {"__init__", "__main__", "cli", "compat", "testing"},
 ]
 RANK = {part: number for number, parts in enumerate(RANKS) for part in parts}
 RANK |= {"sources": RANK["extract"], "destinations": RANK["load"]}

@@ -46,7 +46,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "pipelines_dir",
     ),
     "data sets": (lambda: dlt.dataset, "not built yet", "duckdb.connect"),
-    "incremental": (lambda: dlt.sources.incremental("id"), "not built yet", "resource_state"),
+    "incremental": (lambda: dlt.sources.incremental("id", row_order="up"), "'up'", "'asc'"),
     "reading": (lambda: dlt.pipeline("x").dataset(), "not built yet", "duckdb.connect"),
 }
 

@@ -6,20 +6,23 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
+from dlt.compat import hook as _hook
 from dlt.config.access import config, secrets  # these stand in the place of the package of the name, too
 from dlt.pipeline.factory import attach, pipeline, run  # the function stands in the place of the package of its name
 
 if TYPE_CHECKING:
-    from dlt import destinations
+    from dlt import destinations, sources
     from dlt.config.names import TCredentials, TSecretStrValue, TSecretValue
     from dlt.destinations._custom import destination
     from dlt.extract import current
     from dlt.extract import marks as mark
     from dlt.extract.decorators import defer, resource, source, transformer
+    from dlt.pipeline import progress
     from dlt.pipeline.pipeline import Pipeline
     from dlt.schema.schema import Schema
 
 __version__ = "1.31.0"
+_hook.install()
 
 # name -> where it is; loaded when it is first used
 _LATER = {
@@ -33,8 +36,10 @@ _LATER = {
     "destination": "dlt.destinations._custom:destination",
     "destinations": "dlt.destinations",
     "mark": "dlt.extract.marks",
+    "progress": "dlt.pipeline.progress",
     "resource": "dlt.extract.decorators:resource",
     "source": "dlt.extract.decorators:source",
+    "sources": "dlt.sources",
     "transformer": "dlt.extract.decorators:transformer",
 }
 
@@ -53,10 +58,12 @@ __all__ = [
     "destinations",
     "mark",
     "pipeline",
+    "progress",
     "resource",
     "run",
     "secrets",
     "source",
+    "sources",
     "transformer",
 ]
 
@@ -68,15 +75,17 @@ _PLANNED = {
     "dataset": ": read the tables with the tools of the destination, as duckdb.connect(...)",
     "dbt": "",
     "hub": "",
-    "progress": "",
-    "sources": ", and with it incremental: write a generator, and keep a cursor in dlt.current.resource_state()",
 }
+# packages that scripts reach as attributes without importing them
+_PACKAGES = frozenset({"common", "extract", "load", "normalize", "version"})
 
 
 def __getattr__(name: str) -> _Any:
     place = _LATER.get(name)
     if place is None and name in _PLANNED:
         raise AttributeError(f"dlt.{name} is not built yet{_PLANNED[name]}")
+    if place is None and name in _PACKAGES:
+        return _import_module(f"dlt.{name}")
     if place is None:
         raise AttributeError(f"module 'dlt' has no attribute {name!r}")
     module, _, attribute = place.partition(":")

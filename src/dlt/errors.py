@@ -7,6 +7,7 @@ DltError
 │   ├── PlanError              what was asked cannot be done by this destination; nothing was written
 │   ├── LedgerError            the books do not balance; nothing was committed
 │   ├── ResourceError          code of a source, resource or transformer failed
+│   │   └── UnknownSourceReference  there is no source of this name
 │   ├── ConfigError            values are missing or wrong; lists all of them at once
 │   ├── MissingExtra           an optional package is needed; says which pip install mends it
 │   ├── NotBuilt               a part of the public API that this version does not have yet
@@ -23,6 +24,7 @@ Rows that cannot be kept as they are do not raise: they are quarantined (`_dlt_q
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -80,6 +82,12 @@ class ResourceError(FatalError):
     """The code of a resource failed."""
 
 
+class UnknownSourceReference(ResourceError, KeyError):
+    """There is no source of this name."""
+
+    __str__ = ResourceError.__str__
+
+
 class ConfigError(FatalError, KeyError):
     """A configuration value is missing or wrong."""
 
@@ -88,6 +96,20 @@ class ConfigError(FatalError, KeyError):
 
 class MissingExtra(FatalError, ImportError):
     """An optional package is not installed."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        dependencies: Sequence[str] = (),
+        appendix: str = "",
+        *,
+        hint: str | None = None,
+        **context: Any,
+    ) -> None:
+        if dependencies:  # then `message` says who needs them
+            message = f"{message} needs {', '.join(dependencies)}. {appendix}".strip()
+            hint = hint or "pip install " + " ".join(f'"{one}"' for one in dependencies)
+        super().__init__(message, hint=hint, **context)
 
 
 class NotBuilt(FatalError, NotImplementedError):

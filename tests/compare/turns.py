@@ -99,6 +99,27 @@ def with_state(made: Any, turn: int) -> None:
 
 
 @in_turns
+def since(made: Any, turn: int) -> None:
+    def rows() -> Iterator[Any]:
+        for number in range(3 * turn + 3):  # each value of the cursor has rows of two turns
+            day = dt.datetime(2024, 1, 1 + (number + 1) // 3, tzinfo=dt.UTC)
+            yield {"id": number, "at": day, "l": [1], "f": number / 2, "deep": {"n": number}}
+
+    cursor = dlt.sources.incremental
+    made.run(
+        [
+            dlt.resource(
+                rows, name="by_row", incremental=cursor("at", initial_value=dt.datetime(2023, 1, 1, tzinfo=dt.UTC))
+            ),
+            dlt.resource(rows, name="by_key", incremental=cursor("at", primary_key="id")),
+            dlt.resource(rows, name="by_path", incremental=cursor("deep.n", primary_key=("id", "at"))),
+            dlt.resource(rows, name="opened", incremental=cursor("id", range_start="open")),
+            dlt.resource(rows, name="lagging", incremental=cursor("at", lag=3600)),
+        ]
+    )
+
+
+@in_turns
 def two_schemas(made: Any, turn: int) -> None:
     @dlt.source
     def one() -> Any:

@@ -15,7 +15,7 @@ import pytest
 
 from dlt.destinations._custom import destination
 from dlt.destinations.registry import create, from_reference
-from dlt.errors import ConfigError, DestinationRefused, NotBuilt, PlanError, RetryableError
+from dlt.errors import ConfigError, DestinationRefused, PlanError, RetryableError
 from dlt.load.steps import Commit, Copy, Create, Merge, Replace
 from dlt.schema.model import Column
 
@@ -389,7 +389,7 @@ def test_a_function_by_its_name():
         ({"loader_file_format": "csv"}, ConfigError),
         ({"loader_parallelism_strategy": "wild"}, ConfigError),
         ({"max_parallel_load_jobs": -1}, ConfigError),
-        ({"spec": dict}, NotBuilt),
+        ({"spec": dict}, ConfigError),
     ],
 )
 def test_wrong_options(options, error):

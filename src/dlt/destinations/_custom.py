@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from dlt.config.coerce import is_spec
 from dlt.config.settings import setting
 from dlt.destinations.registry import DESTINATIONS, load, overridden
 from dlt.errors import ConfigError, DltError, NotBuilt, PlanError, RetryableError
@@ -117,9 +118,11 @@ class sink:  # noqa: N801 - the public name of it is `destination`
         loader_parallelism_strategy: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if spec is not None:
-            raise NotBuilt("Configuration classes of destinations are not part of this version.", option="spec")
+        if spec is not None and not is_spec(spec):
+            raise ConfigError(f"{spec!r} is no configspec.", key="spec")
+        self.spec = spec
         self._options = {
+            "spec": spec,
             "environment": environment,
             "loader_file_format": loader_file_format,
             "batch_size": batch_size,
@@ -190,7 +193,7 @@ class sink:  # noqa: N801 - the public name of it is `destination`
 
         bound = copy.copy(self)
         bound.arguments = named(
-            self.function, self.arguments, ("destination", name), f"The destination {name!r}", skip=2
+            self.function, self.arguments, ("destination", name), f"The destination {name!r}", skip=2, spec=self.spec
         )
 
         def open_session(_dataset: str, load: Load | None) -> SinkSession:

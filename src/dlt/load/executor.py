@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -31,7 +32,7 @@ class Threads:
         with ThreadPoolExecutor(limit, thread_name_prefix="dlt-load") as pool:
             running: deque[Future[Result]] = deque()
             for item in items:
-                running.append(pool.submit(work, item))
+                running.append(pool.submit(copy_context().run, work, item))
                 if len(running) >= limit:
                     yield running.popleft().result()
             while running:

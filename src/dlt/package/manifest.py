@@ -42,6 +42,7 @@ class Manifest:
     tables: tables that take part in the load, also those without rows (a replaced resource that yielded nothing).
     failures: what went wrong at each try, newest last.
     instead: tables as this load treats them, by name, where that is not as the schema says (a replay updates rows by id).
+    package_state: what code of the user keeps with this package, with typed values as marked texts.
     """
 
     load_id: str
@@ -61,6 +62,7 @@ class Manifest:
     failures: tuple[Mapping[str, Any], ...] = ()
     result: Mapping[str, Any] | None = None
     instead: Mapping[str, Any] = field(default_factory=dict)
+    package_state: Mapping[str, Any] = field(default_factory=dict)
 
     def with_(self, **changes: Any) -> Manifest:
         """This manifest with some properties replaced."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -22,6 +22,7 @@ from dlt.package.ledger import Ledger
 from dlt.package.manifest import EXTRACTED, NORMALIZED, Manifest, ShardFile
 from dlt.package.store import BOOKS, on_disk, read_text, verify, write_atomic
 from dlt.package.writer import ShardWriter
+from dlt.pipeline.progress import counted
 from dlt.quarantine import TABLE, Quarantine
 from dlt.schema.evolve import declare
 from dlt.schema.model import QUARANTINE
@@ -73,6 +74,7 @@ class Builder:
         self.normalizer = Normalizer(schema, caps, load_id, self.ledger, self.quarantine, options)
         self.reader = Reader(self.normalizer.table_name, self.normalizer.shape, self.ledger, self.quarantine)
         self._formats: dict[str, str] = {}
+        self.count: Callable[[str, int], None] | None = None  # told of the rows of each batch, when somebody watches
 
     def declare(self, raw_name: str, hints: Table) -> str:
         """Put a table into the schema that need not get any rows; returns its name."""
@@ -89,7 +91,7 @@ class Builder:
     def extract(self, items: Items) -> Built:
         """Keep the batches of the items as they are, for `normalize` later."""
         files: list[ShardFile] = []
-        for number, batch in enumerate(self.reader.read(items), 1):
+        for number, batch in enumerate(self._counted(self.reader.read(items)), 1):
             path = f"{number:05d}.batch"
             self.normalizer.check(batch)
             self.normalizer.declare(batch.table, batch.hints)
@@ -121,7 +123,7 @@ class Builder:
     def _write(self, batches: Iterator[Batch]) -> Built:
         writer = ShardWriter(self.folder, self.format_of, writer_settings(), self.caps.file_bytes)
         try:
-            for batch in batches:
+            for batch in self._counted(batches):
                 for shard in self.normalizer(batch):
                     if shard.table == QUARANTINE:
                         declare(self.schema, TABLE)
@@ -138,6 +140,9 @@ class Builder:
             self.ledger.add(file.table, "written", file.rows)
         self.ledger.check_written()
         return self._built(NORMALIZED, files)
+
+    def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        return batches if self.count is None else counted(batches, self.count)
 
     def _check_keys(self) -> None:
         """SchemaError for a key column that never had a value: that is a wrong name in the code, not bad data."""

@@ -9,7 +9,13 @@ if TYPE_CHECKING:
     from dlt.pipeline.infos import LoadInfo
     from dlt.pipeline.pipeline import Pipeline
 
-CONFIG = ("destination_type", "restore_from_destination", "enable_runtime_trace")  # fields of the configuration
+CONFIG = (
+    "destination_type",
+    "destination_name",
+    "dataset_name_layout",
+    "restore_from_destination",
+    "enable_runtime_trace",
+)  # fields of the configuration
 
 
 def pipeline(
@@ -22,10 +28,11 @@ def pipeline(
     import_schema_path: str | None = None,
     export_schema_path: str | None = None,
     full_refresh: bool | None = None,
-    dev_mode: bool = False,
+    dev_mode: bool | None = None,
     refresh: str | None = None,
     progress: Any = None,
     _impl_cls: type[Pipeline] | None = None,
+    _keep: bool = False,
     **config: Any,
 ) -> Pipeline:
     """A pipeline with this name, made active: the same name and `pipelines_dir` go on where the last run ended.
@@ -34,16 +41,18 @@ def pipeline(
     an object from `dlt.destinations`; when there is none, an embedded DuckDB file `<pipeline_name>.duckdb`.
     dataset_name: the schema or folder that is loaded to, default `<pipeline_name>_dataset`. dev_mode: each run gets a
     new data set and starts from nothing. refresh: "drop_sources", "drop_resources" or "drop_data" before each load.
+    What is not given comes from `[pipelines.<pipeline_name>]` of the configuration.
     """
     from dlt.config.settings import script_name
     from dlt.extract.state import active_pipeline
+    from dlt.pipeline.configured import completed
     from dlt.pipeline.pipeline import Pipeline
 
     if unknown := [name for name in config if name not in CONFIG]:
         raise TypeError(f"pipeline() got an unexpected keyword argument {unknown[0]!r}{_meant(unknown[0])}")
     given = (pipeline_name, pipelines_dir, pipeline_salt, destination, staging, dataset_name, full_refresh, refresh)
     paths = (import_schema_path, export_schema_path, progress, _impl_cls)
-    if dev_mode is False and not config and all(value is None for value in (*given, *paths)):
+    if not dev_mode and not config and all(value is None for value in (*given, *paths)):
         active: Pipeline | None = active_pipeline()
         if active is not None:
             return active
@@ -52,19 +61,28 @@ def pipeline(
 
         warnings.warn("full_refresh is now called dev_mode", DeprecationWarning, stacklevel=2)
         dev_mode = full_refresh
+    name = pipeline_name or f"dlt_{script_name() or 'pipeline'}"
+    arguments, config = completed(
+        name,
+        {
+            "pipelines_dir": pipelines_dir,
+            "pipeline_salt": pipeline_salt,
+            "destination": destination,
+            "dataset_name": dataset_name,
+            "import_schema_path": import_schema_path,
+            "export_schema_path": export_schema_path,
+            "dev_mode": dev_mode,
+            "refresh": refresh,
+            "progress": progress,
+        },
+        config,
+    )
     made = (_impl_cls or Pipeline)(
-        pipeline_name or f"dlt_{script_name() or 'pipeline'}",
-        pipelines_dir=pipelines_dir,
-        pipeline_salt=pipeline_salt,
-        destination=destination,
+        name,
         staging=staging,
-        dataset_name=dataset_name,
-        import_schema_path=import_schema_path,
-        export_schema_path=export_schema_path,
-        dev_mode=dev_mode,
-        refresh=refresh,
-        progress=progress,
         config=config,
+        keep=_keep,
+        **{**arguments, "dev_mode": bool(arguments["dev_mode"]) and not _keep},
     )
     made.activate()
     return made
@@ -103,6 +121,7 @@ def attach(
         staging=staging,
         progress=progress,
         dataset_name=dataset_name,
+        _keep=True,
     )
     if not made.workdir.exists:
         if destination is not None:

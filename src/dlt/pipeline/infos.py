@@ -213,7 +213,7 @@ class StepInfo:
     def _listed(self, kind: str, key: str) -> list[dict[str, Any]]:
         return [
             {
-                **{name: value for name, value in asdict(one).items() if value is not None},
+                **_flat(asdict(one)),
                 "load_id": load_id,
                 key: name_of,
             }
@@ -234,6 +234,12 @@ class StepInfo:
 
     def __bool__(self) -> bool:
         return True
+
+
+def _flat(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Metrics that have a value; those of the user's steps and of incrementals beside the others."""
+    custom = metrics.pop("custom_metrics", None) or {}
+    return {**{name: value for name, value in metrics.items() if value is not None}, **custom}
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ def extract_metrics(manifest: Manifest, schema: Schema, noted: Metrics) -> Metri
         },
         "dag": noted.get("dag") or [],
         "hints": noted.get("hints") or {},
+        "inputs": noted.get("inputs") or [],
     }
 
 
@@ -104,6 +105,7 @@ def noted_of(sources: Iterable[DltSource]) -> Metrics:
     return {
         "dag": [(_feeder(resource), name) for name, resource in resources.items()],
         "hints": {name: _hints(resource) for name, resource in resources.items()},
+        "inputs": [{**one, "resource_name": name} for name, resource in resources.items() for one in resource.inputs],
         "custom": {name: dict(found) for name, resource in resources.items() if (found := resource.custom_metrics)},
     }
 
@@ -115,9 +117,14 @@ def _feeder(resource: DltResource) -> str:
 
 
 def _hints(resource: DltResource) -> dict[str, Any]:
-    """The hints of a resource as texts."""
+    """The hints of a resource as texts; its incremental as a dict."""
     hints = {"write_disposition": "append", **resource._hints}  # noqa: SLF001 - no part of the public API has all of them
-    return {key: value if isinstance(value, str) else _hint_text(value) for key, value in hints.items()}
+    texts: dict[str, Any] = {
+        key: value if isinstance(value, str) else _hint_text(value) for key, value in hints.items()
+    }
+    if (incremental := resource.incremental) is not None:
+        texts["incremental"] = incremental.to_dict()
+    return texts
 
 
 def _hint_text(value: Any) -> str:

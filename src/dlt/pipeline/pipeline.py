@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from dlt.config.settings import RunSettings, data_dir, run_settings
-from dlt.errors import DltError, FatalError, NotBuilt, PackageError, StepFailed
+from dlt.errors import DltError, FatalError, PackageError, StepFailed
 from dlt.package.manifest import EXTRACTED, FAILED, LOADED, NORMALIZED
 from dlt.pipeline import state as states
 from dlt.pipeline.infos import ExtractInfo, LoadInfo, LoadJobInfo, LoadPackageInfo, NormalizeInfo, package_info
+from dlt.pipeline.logs import configure
 from dlt.pipeline.metrics import extract_metrics, load_metrics, normalize_metrics
 from dlt.pipeline.options import PLANNED, check_refresh, refuse
+from dlt.pipeline.progress import collector_of, show_files
+from dlt.pipeline.slack import tell_loaded
 from dlt.pipeline.trace import PipelineTrace, execution_context
 from dlt.pipeline.workdir import WorkDir, check_name
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from dlt.schema.schema import Schema
 
 DEFAULT_DESTINATION = "duckdb"
+SHOWN = ("extract", "normalize", "load")
 logger = logging.getLogger("dlt")
 
 
@@ -50,9 +54,12 @@ class Pipeline:
         refresh: str | None = None,
         progress: Any = None,
         config: Mapping[str, Any] | None = None,
+        keep: bool = False,
     ) -> None:
-        refuse(staging=staging, progress=progress)
+        refuse(staging=staging)
         self.pipeline_name = check_name(pipeline_name)
+        configure(pipeline_name)
+        self.collector = collector_of(progress)
         self.pipelines_dir = str(Path(pipelines_dir) if pipelines_dir else data_dir() / "pipelines")
         self.pipeline_salt = pipeline_salt
         self.import_schema_path, self.export_schema_path = import_schema_path, export_schema_path
@@ -73,16 +80,19 @@ class Pipeline:
         self._stamp = datetime.now(UTC).strftime("_%Y%m%d%H%M%S") if dev_mode else ""
         self._synced = False
         self.parked: list[str] = []  # load ids of the packages that this run set aside
-        self._open()
+        self._open(keep=keep)
         if destination is not None:
             self.destination = destination
+        elif self.config.get("destination_type"):
+            self.need_destination()
 
     # ---- what is in the work directory
 
-    def _open(self) -> None:
+    def _open(self, *, keep: bool) -> None:
+        """keep: leave what runs in dev_mode have left, which otherwise nothing goes on with."""
         document = self.workdir.read_state()
         was_dev = bool(document and document.get("_local", {}).get("_dev_mode"))
-        if document is not None and (self.dev_mode or was_dev):
+        if document is not None and (self.dev_mode or was_dev) and not keep:
             with self.workdir.lock(self.pipeline_name):
                 self.workdir.wipe()
         self.reload()
@@ -189,15 +199,20 @@ class Pipeline:
     def need_destination(self) -> Destination:
         """The destination; when none was given, the one loaded to before, else an embedded DuckDB file."""
         if self._destination is None:
-            kind = self.config.get("destination_type") or self._state.get("destination_type") or DEFAULT_DESTINATION
-            self._bind(kind, destination_name=self._state.get("destination_name"))
+            known = self.config if self.config.get("destination_type") else self._state
+            self._bind(
+                known.get("destination_type") or DEFAULT_DESTINATION, destination_name=known.get("destination_name")
+            )
         assert self._destination is not None
         return self._destination
 
     @property
     def dataset_name(self) -> str:
         """The data set: the one asked for, the one loaded to before, or `<pipeline_name>_dataset`; normalised."""
-        name = self._wanted_dataset or self._state.get("dataset_name") or f"{self.pipeline_name}_dataset"
+        wanted, known = self._wanted_dataset, self._state.get("dataset_name")
+        name = wanted or known or f"{self.pipeline_name}_dataset"
+        if (layout := self.config.get("dataset_name_layout")) and (wanted or not known):
+            name = layout % name
         name = self.naming.normalize_table_identifier(name)
         if self._stamp and not name.endswith(self._stamp):
             name += self._stamp
@@ -314,7 +329,8 @@ class Pipeline:
                 from dlt.pipeline.pending import take_up
 
                 take_up(self)
-            yield found
+            with self._shown(name):
+                yield found
         except StepFailed as error:
             failure = error
             raise
@@ -337,6 +353,15 @@ class Pipeline:
             if outer and self.settings.enable_runtime_trace and self.workdir.path.exists():
                 with self._only_logged("The trace"):
                     self._trace.save(self.workdir.path / "trace.json")
+
+    @contextmanager
+    def _shown(self, step: str) -> Iterator[None]:
+        """The collector shows this step."""
+        if self.collector is None or step not in SHOWN:
+            yield
+            return
+        with self.collector(f"{step.capitalize()} {self.pipeline_name}"):
+            yield
 
     def _is_partial(self) -> bool:
         from dlt.pipeline.pending import is_partial
@@ -412,6 +437,7 @@ class Pipeline:
                 with self._step("load") as found:
                     info = self._load([one.manifest.load_id for one in built], fresh=True, before=loaded)
                     found["info"] = ran["info"] = info
+            tell_loaded(info, self.pipeline_name)
             return info
 
     def _finish_pending(self, *, before_others: bool) -> tuple[list[str], list[str]]:
@@ -481,6 +507,7 @@ class Pipeline:
             found["info"] = self._info(ExtractInfo, built)
         if stage == NORMALIZED:
             with self._step("normalize") as found:
+                show_files(self.collector, [one.manifest for one in built])
                 found["info"] = self._info(NormalizeInfo, built)
         return built
 
@@ -513,7 +540,8 @@ class Pipeline:
         with self._step("load", (destination, dataset_name, credentials)) as found:
             info = self._load(self.workdir.packages.ids(NORMALIZED), fresh=False)
             found["info"] = info
-            return info
+        tell_loaded(info, self.pipeline_name)
+        return info
 
     def _load(self, load_ids: Sequence[str], *, fresh: bool, before: Sequence[str] = ()) -> LoadInfo:
         from dlt.pipeline.stages import load
@@ -610,9 +638,16 @@ class Pipeline:
             self._sync()
             self._synced = True
 
-    def sync_schema(self, schema_name: str | None = None) -> NoReturn:
-        """Create tables without loading anything; not available yet."""
-        raise NotBuilt("Pipeline.sync_schema is not available in this version.", schema_name=schema_name)
+    def sync_schema(self, schema_name: str | None = None) -> dict[str, Any]:
+        """Make the tables of the data set what a schema says, the default one or another, without loading anything.
+
+        Returns the tables that were made or got columns, by name, as in `schema.tables` but with the new columns only.
+        """
+        from dlt.pipeline.sync import migrate, schema_named
+
+        schema = schema_named(self, schema_name)
+        with self._step("sync", (None, None, None)):
+            return migrate(self, schema)
 
     def drop(self, pipeline_name: str | None = None) -> Self:
         """Forget all that is in the work directory; the data set stays. Returns a new pipeline of this or another name."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dlt.config.settings import setting
 from dlt.errors import DestinationRefused, PackageError
+from dlt.extract.package_state import package_at_work
 from dlt.extract.placing import placed
 from dlt.extract.source import sources_of
 from dlt.load.refused import without_refused
@@ -24,6 +25,7 @@ from dlt.package.store import BEFORE, SCHEMA, on_disk, read_text, write_atomic
 from dlt.pipeline import state as states
 from dlt.pipeline.building import Builder, Built
 from dlt.pipeline.metrics import noted_of
+from dlt.pipeline.progress import counter, step_counter
 from dlt.pipeline.refresh import Refreshed, refresh_source
 from dlt.pipeline.sync import LOADED_STATE, LOADED_VERSION, check_alone, commit_rows, seen_version
 from dlt.quarantine import TABLE as QUARANTINE_TABLE
@@ -80,7 +82,10 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
             builder = Builder(
                 packages, schema, caps, pipeline.settings, pipeline.pipeline_name, load_id, asked.file_format
             )
-            one = _package(builder, group, state, asked.refresh, stage)
+            builder.count = counter(pipeline.collector)
+            with package_at_work(load_id, {}) as kept:
+                one = _package(builder, group, state, asked.refresh, stage)
+            one.manifest = one.manifest.with_(package_state=states.encoded(kept))
             if before is not None:
                 pipeline.schema_files.start(builder.declared_schema(before), schema)
             one.state = copy.deepcopy(state) if len(by_schema) > 1 else state
@@ -257,6 +262,7 @@ def normalize_extracted(pipeline: Pipeline, load_id: str) -> Built:
         builder = Builder(
             packages, schema, caps, pipeline.settings, pipeline.pipeline_name, load_id, manifest.file_format
         )
+        builder.count = counter(pipeline.collector)
         built = builder.normalize_extracted(folder, manifest)
     except BaseException as error:
         packages.discard_new(load_id)
@@ -265,7 +271,8 @@ def normalize_extracted(pipeline: Pipeline, load_id: str) -> Built:
         raise
     tables = tuple(dict.fromkeys([*built.manifest.tables, *manifest.tables]))
     kept = {
-        key: getattr(manifest, key) for key in ("state", "dropped", "truncated", "refresh", "created_at", "failures")
+        key: getattr(manifest, key)
+        for key in ("state", "dropped", "truncated", "refresh", "created_at", "failures", "package_state")
     }
     built.manifest = built.manifest.with_(tables=tables, **kept)
     for path in folder.glob(BEFORE + "*"):
@@ -300,7 +307,8 @@ def load(pipeline: Pipeline, load_id: str, *, resumed: bool) -> Manifest:
         place = (packages, destination, pipeline.dataset_name, tables)
         tries = pipeline.settings.max_load_tries
         try:
-            return load_package(manifest, *place, commit, max_tries=tries, resumed=resumed)
+            on_step = step_counter(pipeline.collector, manifest)
+            return load_package(manifest, *place, commit, max_tries=tries, resumed=resumed, on_step=on_step)
         except DestinationRefused as error:
             fail = pipeline.settings.fail_on_bad_rows
             found = without_refused(manifest, *place, schema, error, fail=fail)
@@ -309,9 +317,19 @@ def load(pipeline: Pipeline, load_id: str, *, resumed: bool) -> Manifest:
         _repair(pipeline, manifest, found, schema)
         return attempt(found)
 
-    done = attempt(manifest)
+    with package_at_work(load_id, states.decoded(manifest.package_state)) as kept:
+        try:
+            done = attempt(manifest)
+        finally:
+            _keep_state(packages, manifest, states.encoded(kept))
     note_loaded(pipeline, done)
     return done
+
+
+def _keep_state(packages: Store, manifest: Manifest, state: Mapping[str, Any]) -> None:
+    """Keep what a destination left in the state of a package, also when the load failed."""
+    if state != manifest.package_state:
+        packages.update(packages.read(manifest.load_id).with_(package_state=state))
 
 
 def note_loaded(pipeline: Pipeline, manifest: Manifest) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlt.config.lookup import resolved
 from dlt.errors import DltError, FatalError, StepFailed
 from dlt.package.store import write_atomic
 from dlt.pipeline.infos import ExtractInfo, LoadInfo, LoadJobInfo, LoadPackageInfo, NormalizeInfo, StepInfo
@@ -135,6 +136,7 @@ class PipelineTrace:
         if error is not None:
             trace.step_exception = _redacted(str(error)) or type(error).__name__
             trace.exception_traces = exception_chain(error)
+        self.resolved_config_values = resolved()
         self.steps = [*self.steps[1 - MOST_STEPS :], trace]
 
     def save(self, path: Path) -> None:
@@ -156,7 +158,8 @@ class PipelineTrace:
 
 def _resolved(value: Mapping[str, Any]) -> str:
     key = ".".join([*(value.get("sections") or ()), str(value.get("key"))])
-    shown = "<secret>" if value.get("is_secret_hint") else value.get("value")
+    hidden = value.get("is_secret_hint") or value.get("value") is None
+    shown = "<secret>" if hidden else value.get("value")
     return f"`{key}` = {shown} from `{value.get('provider_name')}`"
 
 

@@ -1,1 +1,33 @@
+"""What sources are made of: `dlt.sources.incremental`, and the classes of credentials in `dlt.sources.credentials`."""
 
+from typing import Any, TypeAlias
+
+from dlt.errors import UnknownSourceReference
+from dlt.extract.factory import SourceFactory as AnySourceFactory
+from dlt.extract.incremental import Incremental as incremental  # noqa: N813 - the public name
+from dlt.extract.reference import SourceReference
+from dlt.extract.resource import DltResource
+from dlt.extract.source import DltSource
+
+TDataItem: TypeAlias = Any
+TDataItems: TypeAlias = Any
+
+__all__ = [
+    "AnySourceFactory",
+    "DltResource",
+    "DltSource",
+    "SourceReference",
+    "TDataItem",
+    "TDataItems",
+    "UnknownSourceReference",
+    "incremental",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The module of credentials, loaded when it is first used."""
+    if name == "credentials":
+        from importlib import import_module
+
+        return import_module("dlt.sources.credentials")
+    raise AttributeError(f"module 'dlt.sources' has no attribute {name!r}")

@@ -16,6 +16,10 @@ from dlt.config.credentials import (
     OAuth2Credentials,
     SFTPCredentials,
 )
+from dlt.config.credentials import Credentials as CredentialsConfiguration
+from dlt.config.credentials import Credentials as FileSystemCredentials
+from dlt.config.credentials import Credentials as GcpCredentials
+from dlt.config.spec import configspec
 
 __all__ = [
     "AwsCredentials",
@@ -25,9 +29,13 @@ __all__ = [
     "AzureServicePrincipalCredentials",
     "ConnectionStringCredentials",
     "Credentials",
+    "CredentialsConfiguration",
+    "FileSystemCredentials",
+    "GcpCredentials",
     "GcpOAuthCredentials",
     "GcpServiceAccountCredentials",
     "HfCredentials",
     "OAuth2Credentials",
     "SFTPCredentials",
+    "configspec",
 ]
