@@ -626,3 +626,30 @@ def test_hints_for_a_resource_that_is_made_already_are_not_ignored_in_silence(ca
     caplog.clear()
     assert dlt.resource(made) is made
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("given", ["alone", "renamed", "in a list"])
+def test_a_resource_that_its_source_leaves_out_is_loaded_when_nothing_else_is_passed(given):
+    @dlt.source
+    def two():
+        return dlt.resource([{"a": 1}], name="one"), dlt.resource([{"b": 1}], name="other")
+
+    left_out = two().with_resources("other").resources["one"]
+    data = {"alone": left_out, "renamed": left_out.with_name("one"), "in a list": [left_out]}[given]
+    pipeline = dlt.pipeline("chosen", destination="memory", dataset_name="data")
+    pipeline.run(data)
+
+    assert pipeline.last_trace.last_normalize_info.row_counts["one"] == 1
+    assert not left_out.selected
+
+
+def test_items_of_a_list_that_a_function_returns_come_one_by_one():
+    @dlt.resource
+    def rows():
+        return [{"a": 1}, {"a": 2}, {"a": 3}]
+
+    seen = []
+    got = dlt.transformer(lambda row: seen.append(row) or row, data_from=rows, name="got")
+
+    assert list(got) == [{"a": 1}, {"a": 2}, {"a": 3}] == seen
+    assert list(rows().add_limit(2)) == [{"a": 1}, {"a": 2}]

@@ -244,3 +244,23 @@ def test_two_schemas_have_a_file_each():
 
     for folder in (IMPORT, EXPORT):
         assert sorted(file.name for file in folder.iterdir()) == ["second.schema.yaml", "shop.schema.yaml"]
+
+
+def test_a_merge_key_of_the_file_keeps_rows_of_its_group_that_an_incremental_has_seen():
+    @dlt.resource(name="t", primary_key="id", write_disposition="merge")
+    def rows(found, at=dlt.sources.incremental("at")):
+        yield found
+
+    def run(value):
+        made = dlt.pipeline("grouped", destination="memory", dataset_name="data", import_schema_path="import")
+        made.run(rows([{"id": 1, "at": 1, "v": "a", "g": "G"}, {"id": 2, "at": 1, "v": value, "g": "G"}]))
+        with made.session() as session:
+            return sorted(session.read("t").read_all().column("v").to_pylist())
+
+    run("b")
+    (file,) = Path("import").glob("*.yaml")
+    text = yaml.safe_load(file.read_text())
+    text["tables"]["t"]["columns"]["g"] = {"merge_key": True}
+    file.write_text(yaml.safe_dump(text))
+
+    assert run("changed") == ["a", "changed"]

@@ -6,7 +6,7 @@ import dlt
 @dlt.resource(primary_key="id", write_disposition="merge")
 def users():
     yield {"id": 1, "name": "Ada"}
-    yield {"id": 1, "name": "Ada L."}
+    yield {"id": 2, "name": "Bo"}
 
 
 @dlt.resource
@@ -23,4 +23,4 @@ pipeline = dlt.pipeline("script", destination="duckdb", dataset_name="data")
 pipeline.run(places())
 pipeline.run(places(limit=1))
 
-# users 1, cities 3
+# users 2, cities 3

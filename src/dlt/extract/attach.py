@@ -12,7 +12,7 @@ from dlt.errors import ConfigError
 from dlt.extract.incremental import FIELDS, Incremental
 from dlt.extract.pipe import Step
 from dlt.extract.signatures import bound_arguments
-from dlt.extract.state import resource_state_of, source_state_of
+from dlt.extract.state import Active, active_pipeline, resource_state_of, source_state_of
 from dlt.extract.versions import merged_by
 
 if TYPE_CHECKING:
@@ -188,9 +188,17 @@ def _bound(node: Node, found: Incremental[Any], *, limited: bool) -> Incremental
         state,
         keys=keys,
         merges=disposition == "merge",
-        merged_by=None if active.resource is None or active.resource._variants else merged_by(hints),  # noqa: SLF001
+        merged_by=merged_by(hints) if _hints_say_all(active) else None,
         limited=limited,
     )
+
+
+def _hints_say_all(active: Active) -> bool:
+    """Whether the table is what the hints of its resource say: no variants, no schema of the user that may say more."""
+    schema = active.schema or getattr(active.source, "schema", None)
+    told = schema is not None and schema.data_table_names(include_incomplete=True)
+    imported = getattr(active_pipeline(), "import_schema_path", None)
+    return active.resource is not None and not (active.resource._variants or told or imported)  # noqa: SLF001
 
 
 def _pass(node: Node, name: str, made: Incremental[Any] | None) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PAGE = 4096  # rows pulled at once at most
 CELLS = 1 << 18  # values of these rows, by the size of one of them
 PATIENCE = 0.05  # seconds that rows of a slow generator wait for others
-GROUPS = (tuple, AbstractSet, range, KeysView, ValuesView)  # what a function may return in the place of a list
+GROUPS = (list, tuple, AbstractSet, range, KeysView, ValuesView)  # whose items are those of the function that returns it
 
 
 def NOTHING() -> None:  # noqa: N802 - a value
@@ -211,8 +211,10 @@ class Running:
                 return self.inside(made)
             if not isinstance(made, (Iterator, GROUPS)) or hasattr(made, "_fields"):
                 return iter((made,))
+            if isinstance(made, list):
+                self.total = PAGE  # nothing is gained by asking for a few first
         elif isinstance(made, (list, tuple)):
-            self.total = PAGE  # nothing is gained by asking for a few first
+            self.total = PAGE
             self.copies = False
         elif isinstance(made, Iterator) or kind_of(type(made)) == "async":
             pipe.once.spent = True

@@ -302,6 +302,9 @@ def _sources(
     def grouped() -> Iterator[DltSource]:
         """One source for all resources; those whose name is taken go to a second one, and so on."""
         waiting = share_memo(group)
+        if not any(resource.selected for resource in waiting):
+            for resource in waiting:
+                resource.selected = True  # who passes nothing but resources that their source leaves out wants them
         while waiting:
             by_name: dict[str, DltResource] = {}
             for resource in waiting:
