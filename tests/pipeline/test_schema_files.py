@@ -248,11 +248,11 @@ def test_two_schemas_have_a_file_each():
 
 def test_a_merge_key_of_the_file_keeps_rows_of_its_group_that_an_incremental_has_seen():
     @dlt.resource(name="t", primary_key="id", write_disposition="merge")
-    def rows(found, at=dlt.sources.incremental("at")):
+    def rows(found, at=dlt.sources.incremental("at")):  # noqa: B008
         yield found
 
     def run(value):
-        made = dlt.pipeline("grouped", destination="memory", dataset_name="data", import_schema_path="import")
+        made = dlt.pipeline("grouped", destination="duckdb", dataset_name="data", import_schema_path="import")
         made.run(rows([{"id": 1, "at": 1, "v": "a", "g": "G"}, {"id": 2, "at": 1, "v": value, "g": "G"}]))
         with made.session() as session:
             return sorted(session.read("t").read_all().column("v").to_pylist())
