@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,6 +214,7 @@ def balance(load: dict[str, Any], done: list[tuple[Step, Applied]], rows: Any) -
     assert [put[name] for name in NAMES] == [len(mine) for mine in rows]
 
 
+@pytest.mark.slow
 @settings(max_examples=max(150, settings.default.max_examples), deadline=None)
 @given(sequences)
 def test_duckdb_holds_what_memory_holds(sequence: Any) -> None:

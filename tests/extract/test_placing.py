@@ -300,7 +300,10 @@ EMPTY: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "made and filled": (lambda: dlt.resource([mark.materialize_table_schema(), {"n": 1}], name="r"), []),
     "made twice": (lambda: dlt.resource([mark.materialize_table_schema()] * 2, name="r"), ["r"]),
-    "not selected": (lambda: dlt.resource([], name="r", write_disposition="replace", selected=False), []),
+    "not selected, but passed alone": (
+        lambda: dlt.resource([], name="r", write_disposition="replace", selected=False),
+        ["r"],
+    ),
 }
 
 
