@@ -6,6 +6,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import dlt
 from dlt import errors
+from dlt.compat.hook import OldModule
 from dlt.compat.names import OldNameNotBuilt, is_module, listed, old, resolve
 from dlt.compat.table import MODULES, NOT_BUILT
 from dlt.destinations.registry import PLANNED
@@ -26,6 +28,16 @@ GONE = {  # names that only dlt's own tests import, below modules that are files
     "dlt.normalize.exceptions.NormalizeJobFailed",
     "dlt.normalize.items_normalizers.JsonLItemsNormalizer",
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _names_of_dlt() -> Iterator[None]:
+    """Importing a module below `dlt` sets its name there: of what is not built it must not stay for other tests."""
+    before = set(vars(dlt))
+    yield
+    for name in set(vars(dlt)) - before:
+        if isinstance(vars(dlt)[name], OldModule):
+            delattr(dlt, name)
 
 
 def imported(name: str) -> Any:

@@ -31,6 +31,21 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "'data_typ'",
         "data_type?",
     ),
+    "a generator that is over": (
+        lambda: [run(rows, table_name="t") for rows in [(row for row in ROWS)] * 2],
+        "can be had only once",
+        "the generator function",
+    ),
+    "a type of Python": (
+        lambda: run(ROWS, table_name="t", columns={"id": {"data_type": "float"}}),
+        "'float'",
+        "did you mean 'double'",
+    ),
+    "a cursor": (
+        lambda: run(dlt.resource(ROWS, name="t", incremental=dlt.sources.incremental("Id"))),
+        "does not have the cursor 'Id'",
+        "did you mean 'id'?",
+    ),
     "a data type": (lambda: run(ROWS, table_name="t", columns={"id": {"data_type": "int"}}), "'int'", "bigint"),
     "a type alone": (lambda: run(ROWS, table_name="t", columns={"id": "text"}), "dict of hints", '{"data_type":'),
     "names alone": (lambda: run(ROWS, table_name="t", columns=["id"]), "dict of hints", '{"name":'),
@@ -45,6 +60,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
         "cannot be written",
         "pipelines_dir",
     ),
+    "a database in a file": (
+        lambda: dlt.pipeline("y", destination=dlt.destinations.duckdb("w/x/file/y.duckdb")).run(ROWS, table_name="t"),
+        "The folder of the database cannot be made",
+        "dlt.destinations.duckdb(path)",
+    ),
     "data sets": (lambda: dlt.dataset, "not built yet", "duckdb.connect"),
     "incremental": (lambda: dlt.sources.incremental("id", row_order="up"), "'up'", "'asc'"),
     "reading": (lambda: dlt.pipeline("x").dataset(), "not built yet", "duckdb.connect"),
@@ -54,6 +74,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_and_its_way_out(mistake: str, own_folder: Any) -> None:
     (own_folder / "w" / "x" / "lock").mkdir(parents=True)  # a work directory that cannot be written
+    (own_folder / "w" / "x" / "file").touch()
     make, wrong, fix = MISTAKES[mistake]
 
     with pytest.raises((DltError, TypeError, AttributeError)) as caught:

@@ -27,6 +27,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+SAID = ("resource", "pipe", "kind", "step")  # what messages about code of the user name in their first line
+
 
 class DltError(Exception):
     """Something in dlt failed."""
@@ -39,10 +41,14 @@ class DltError(Exception):
 
     def __str__(self) -> str:
         lines = [self.message]
-        lines += [f"  {key.replace('_', ' ')}: {value}" for key, value in self.context.items()]
+        lines += [f"  {key.replace('_', ' ')}: {value}" for key, value in self.context.items() if not self._says(key)]
         if self.hint:
             lines.append(f"  fix: {self.hint}")
         return "\n".join(lines)
+
+    def _says(self, key: str) -> bool:
+        """Whether the message has it already."""
+        return key in SAID and (repr(self.context[key]) in self.message or f" the {self.context[key]} " in self.message)
 
     def __getattr__(self, name: str) -> Any:
         context = self.__dict__.get("context", {})
@@ -170,7 +176,20 @@ class StepFailed(DltError):
         self.is_package_partially_loaded = is_package_partially_loaded
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (DltError, self.message, self.hint, self.context)
+        name = getattr(self.pipeline, "pipeline_name", self.pipeline)
+        flags = self.has_pending_data, self.is_package_partially_loaded
+        return _rebuild_step, (name, self.step, self.message, self.hint, self.context, *flags)
+
+
+def _rebuild_step(
+    name: Any, step: str, message: str, hint: str | None, context: dict[str, Any], pending: bool, partial: bool
+) -> StepFailed:
+    """What came of another process: the pipeline by its name, and the cause in words only."""
+    made = StepFailed(name, step, DltError(message, hint=hint, **context))
+    made.message, made.args = message, (message,)
+    made.context, made.load_id = context, context.get("load_id")
+    made.has_pending_data, made.is_package_partially_loaded = pending, partial
+    return made
 
 
 def missing(what: str, extra: str, packages: str | None = None) -> MissingExtra:

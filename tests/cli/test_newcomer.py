@@ -22,7 +22,17 @@ def loaded(name: str = "shop", **given: Any) -> dlt.Pipeline:
 
 
 @pytest.mark.parametrize(
-    "words", [["shop"], ["shop", "info"], ["--pipelines-dir", "there", "shop"], ["shop", "--json"], ["-v", "shop"]]
+    "words",
+    [
+        ["shop"],
+        ["shop", "info"],
+        ["--pipelines-dir", "there", "shop"],
+        ["shop", "--json"],
+        ["-v", "shop"],
+        ["shop", "-v", "info"],
+        ["shop", "--pipelines-dir", "there", "info"],
+        ["shop", "--json", "-v"],
+    ],
 )
 def test_a_pipeline_without_more_is_its_info(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     loaded(pipelines_dir="there" if "there" in words else None)
@@ -46,6 +56,28 @@ def test_wrong_arguments_as_json(words: list[str], dlt_: Any) -> None:
 
     assert ended.err == ""
     assert ended.data["error"]["type"] == "UsageError"
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (["pipelines"], "error: there is no command 'pipelines'"),
+        (["pipeline", "x", "nothing"], "error: there is no command 'nothing'"),
+        (["init", "--nothing"], "error: unrecognized arguments: --nothing"),
+        (["telemetry"], "error: the command telemetry is not part of this version"),
+    ],
+)
+def test_the_first_line_is_the_cause(words: list[str], first: str, dlt_: Any) -> None:
+    lines = dlt_(*words, code=2).err.splitlines()
+
+    assert lines[0].startswith(first)
+    assert lines[1].startswith("  fix: dlt")
+
+
+def test_a_source_that_asks_for_nothing(dlt_: Any, own_folder: Path) -> None:
+    (own_folder / "shop.py").write_text("import dlt\n@dlt.source\ndef shop(): return []\n")
+
+    assert "shop.py:shop needs no values." in dlt_("config", "explain", "shop.py:shop").out
 
 
 def test_version_as_json(dlt_: Any) -> None:

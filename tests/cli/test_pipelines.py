@@ -156,7 +156,8 @@ def test_section_12_1_failed_jobs(refused: dlt.Pipeline, dlt_: Any) -> None:
     text = dlt_("pipeline", "shopping", "failed-jobs").out
     data = dlt_("pipeline", "shopping", "failed-jobs", "--json").data
 
-    assert f"package {waiting[0]}, normalized" in text
+    assert f"package {waiting[0]}, normalized\n  load failed" in text
+    assert "{'" not in text
     assert "customers" in text
     assert [one["load_id"] for one in data["packages"]] == waiting
     assert data["packages"][0]["failures"]
@@ -243,7 +244,7 @@ def test_drop_asks_first(pipeline: dlt.Pipeline, dlt_: Any, own_folder: Path) ->
     ("arguments", "message"),
     [
         ([], "Nothing is named"),
-        (["order"], "resources of the schema: orders, customers"),
+        (["order"], "the schema has the resources orders, customers"),
         (["--state-paths", "page.none"], "There is nothing like that"),
         (["re:("], "is no regular expression"),
         (["orders", "--schema", "none"], "has no schema 'none'"),
@@ -313,7 +314,10 @@ def test_section_4_4_explain(dlt_: Any, own_folder: Path) -> None:
     ("place", "message"),
     [
         ("none.py:x", "There is no file none.py"),
-        ("shop.py:x", "there are shop"),
+        ("shop.py:x", "dlt config explain shop.py:shop"),
+        ("shop.py", "dlt config explain shop.py:shop"),
+        ("broken.py", "broken.py cannot be imported"),
+        ("none.py", "There is no file none.py"),
         ("broken.py:x", "broken.py cannot be imported: ZeroDivisionError"),
         ("shop.py:number", "asks for no values"),
     ],

@@ -3,11 +3,13 @@ than generators can be asynchronous."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 import dlt
 from dlt.errors import ResourceError
 from dlt.extract import crew
+from dlt.extract.evaluate import evaluate
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +131,59 @@ def test_asynchronous_data(name: str) -> None:
     assert resource.exhausted == (not again)
     if again:
         assert list(resource) == [1, 2]
+
+
+# ---- cleaning up
+
+
+def rows_with_clean_up(kind: str, clean: Any, begun: Event | None = None) -> Any:
+    """A resource of endless rows; `clean` is called when it is closed. begun: set with the first row."""
+    begun = begun or Event()
+
+    async def waited() -> Any:
+        try:
+            while True:
+                begun.set()
+                yield {"id": 1}
+                await asyncio.sleep(0.001)
+        finally:
+            await asyncio.sleep(0.01)
+            clean()
+
+    def plain() -> Any:
+        try:
+            while True:
+                begun.set()
+                yield {"id": 1}
+        finally:
+            clean()
+
+    return dlt.resource(waited if kind == "async" else plain, name="rows", parallelized=kind == "parallel")
+
+
+@pytest.mark.parametrize("kind", ["plain", "parallel", "async"])
+def test_cleaning_up_is_not_cut_short(kind: str) -> None:
+    cleaned: list[bool] = []
+    assert len(list(rows_with_clean_up(kind, lambda: cleaned.append(True)).add_limit(2))) == 2
+    assert cleaned == [True]
+
+
+@pytest.mark.parametrize("kind", ["plain", "parallel", "async"])
+def test_cleaning_up_that_fails(kind: str) -> None:
+    with pytest.raises(ResourceError, match=r"rows.*ZeroDivisionError"):
+        list(rows_with_clean_up(kind, lambda: 1 // 0).add_limit(2))
+
+
+@pytest.mark.parametrize("kind", ["plain", "parallel", "async"])
+def test_cleaning_up_that_fails_does_not_hide_what_failed_before(kind: str) -> None:
+    begun = Event()
+
+    @dlt.resource
+    def broken() -> Any:
+        yield {"id": 2}
+        assert begun.wait(5)
+        raise RuntimeError("boom")
+
+    with pytest.raises(ResourceError, match="boom") as caught:
+        list(evaluate([rows_with_clean_up(kind, lambda: 1 // 0, begun), broken()]))
+    assert "ZeroDivisionError" in "".join(caught.value.__notes__)

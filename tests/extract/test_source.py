@@ -236,7 +236,7 @@ def test_what_is_not_selected_still_feeds() -> None:
     source = family().with_resources("child")
 
     assert list(source) == [{"child": 0}, {"child": 1}]
-    assert {resource.name for resource in source.resources.extracted.values()} == {"parent", "child"}
+    assert {resource.name for resource in source.resources.extracted} == {"parent", "child"}
     assert source.resources.selected_dag == [("parent", "child")]
 
 

@@ -22,6 +22,16 @@ def test_a_pipeline_in_dev_mode_is_left_as_it_is() -> None:
     assert not found.dev_mode
 
 
+def test_the_destination_is_the_one_loaded_to() -> None:
+    dlt.pipeline("shop", destination="duckdb").run([{"id": 1}], table_name="orders")
+
+    found = dlt.attach("shop").destination
+
+    assert found is not None
+    assert found.name == "duckdb"
+    assert dlt.pipeline("new").destination is None
+
+
 def test_a_run_goes_on_in_the_data_set_of_dev_mode() -> None:
     pipeline = dlt.pipeline("shop", destination="duckdb", dev_mode=True)
     pipeline.run([{"id": 1}], table_name="orders")

@@ -92,6 +92,37 @@ def test_a_destination_goes_on_where_it_failed() -> None:
     assert kept(pipeline, load_id)["destination_state"] == {"tries": 2}
 
 
+def test_what_a_destination_keeps_is_written_when_a_table_is_done() -> None:
+    """Whoever is killed after that finds it again."""
+    found: list[Any] = []
+
+    @dlt.destination(batch_size=0)  # type: ignore[untyped-decorator]  # what it makes depends on its arguments
+    def sink(_path: str, table: Any) -> None:
+        found.append(kept(pipeline, dlt.current.load_package_state()["load_id"]))
+        dlt.current.destination_state()[table["name"]] = "done"
+
+    pipeline: Any = dlt.pipeline("kept", destination=sink, dataset_name="data")
+    (load_id,) = pipeline.run([dlt.resource([{"id": 1}], name=name) for name in ("a", "b", "c")]).loads_ids
+
+    done = [{}, *({"destination_state": dict.fromkeys(names, "done")} for names in ("a", "ab", "abc"))]
+    assert [*found, kept(pipeline, load_id)] == done
+
+
+def test_a_value_that_cannot_be_kept_ends_the_load_before_it_is_committed() -> None:
+    @dlt.resource
+    def unfit() -> Iterator[Any]:
+        yield {"id": 1}
+
+    @dlt.destination(batch_size=0)  # type: ignore[untyped-decorator]  # what it makes depends on its arguments
+    def sink(_path: str, _table: Any) -> None:
+        dlt.current.destination_state()["at"] = object()
+
+    pipeline = dlt.pipeline("kept", destination=sink, dataset_name="data")
+    with pytest.raises(StepFailed, match="object cannot be kept in the state"):
+        pipeline.run(unfit())
+    assert pipeline.list_completed_load_packages() == []
+
+
 @pytest.mark.parametrize("ask", [dlt.current.load_package_state, dlt.current.destination_state])
 def test_outside_of_a_run(ask: Any) -> None:
     with pytest.raises(ResourceError, match="no load package"):

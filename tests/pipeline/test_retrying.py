@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -97,3 +98,56 @@ def test_8_9_pipeline_drop_of_state_only() -> None:
 
     assert "orders" in pipeline.default_schema.tables
     assert list(pipeline.state["sources"]["shop"]["resources"]) == ["customers"]
+
+
+def test_8_9_arguments() -> None:
+    assert {name: one.default for name, one in inspect.signature(retry_load).parameters.items()} == {
+        "retry_on_pipeline_steps": ("load",)
+    }
+    assert {name: one.default for name, one in inspect.signature(pipeline_drop).parameters.items()} == {
+        "pipeline": inspect.Parameter.empty,
+        "resources": (),
+        "schema_name": None,
+        "state_paths": (),
+        "drop_all": False,
+        "state_only": False,
+    }
+
+
+DROPS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {  # tables and states that are left
+    "all": ({"drop_all": True}, [], []),
+    "schema": ({"resources": "orders", "schema_name": "shop"}, ["customers", "customers__tags"], ["customers"]),
+    "both": ({"resources": ["orders", "customers"]}, [], []),
+    "a pattern": ({"resources": "re:.*"}, [], []),
+    "a path of the state": (
+        {"state_paths": "resources.orders"},
+        ["customers", "customers__tags", "orders", "orders__tags"],
+        ["customers"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DROPS)
+def test_8_9_what_is_left(name: str) -> None:
+    arguments, tables, states = DROPS[name]
+    pipeline = filled()
+
+    pipeline_drop(pipeline, **arguments)()
+
+    assert sorted(pipeline.default_schema.data_table_names()) == tables
+    assert sorted(pipeline.state.get("sources", {}).get("shop", {}).get("resources", {})) == states
+    again = dlt.attach("dropping", destination="duckdb")
+    assert sorted(again.default_schema.data_table_names()) == tables
+
+
+def test_8_9_what_is_pending_is_loaded_first() -> None:
+    """An error in dlt 1.31."""
+    pipeline = filled()
+    pipeline.extract([{"id": 2}], table_name="more")
+
+    info = pipeline_drop(pipeline, "orders")()
+
+    assert info is not None
+    assert len(info.loads_ids) == 2
+    assert not pipeline.has_pending_data
+    assert pipeline.default_schema.data_table_names() == ["customers", "customers__tags", "more"]

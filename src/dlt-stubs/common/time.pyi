@@ -1,4 +1,5 @@
 from datetime import timedelta as timedelta
+from dlt.compat.times import ensure_datetime as ensure_datetime
 from dlt.compat.times import ensure_pendulum_date as ensure_pendulum_date
 from dlt.compat.times import ensure_pendulum_datetime as _ensure_pendulum_datetime
 from dlt.compat.times import ensure_pendulum_datetime as ensure_pendulum_datetime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -23,7 +24,8 @@ def explain(options: Namespace) -> Answer:
 
     if options.pipeline:
         use_pipeline(options.pipeline)
-    found: Explanation = config.explain(_object(options.what) if ".py:" in options.what else options.what)
+    in_script = re.search(r"\.py(:|$)", options.what) is not None
+    found: Explanation = config.explain(_object(options.what) if in_script else options.what)
     rows = [dict(row) for row in found]
     files = [
         {"file": str(place), "there": place.exists()}
@@ -46,6 +48,8 @@ def _text(what: str, rows: list[dict[str, Any]], files: list[dict[str, Any]]) ->
         )
         if any(row["value"] == HIDDEN for row in rows):
             lines.append(f"\n{HIDDEN} stands for values of the environment and of secrets.toml: they may be secrets.")
+    elif ".py:" in what:
+        lines.append(f"{what} needs no values.")
     else:
         lines.append(f"No provider has a value{f' in the section {what}' if what else ''}.")
     lines.append("\nfiles, the first goes before the others:")
@@ -55,16 +59,21 @@ def _text(what: str, rows: list[dict[str, Any]], files: list[dict[str, Any]]) ->
 
 def _object(place: str) -> Any:
     """What has a name in a script, `file.py:name`."""
-    file, _, name = place.partition(":")
+    file, name = re.split(r"(?<=\.py):?", place, maxsplit=1)
     if not Path(file).exists():
-        raise CommandError(f"There is no file {file}.", hint="write it as shop_pipeline.py:shop")
+        raise CommandError(f"There is no file {file}.", hint="write FILE.py:NAME, as shop_pipeline.py:shop")
     try:
         names = runpy.run_path(file, run_name="dlt_config")
     except Exception as error:
         raise CommandError(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
     if name not in names:
         asks = sorted(key for key, value in names.items() if hasattr(value, "__dlt_asks__"))
-        raise CommandError(f"{file} has no {name!r}.", hint="there are " + ", ".join(asks) if asks else None)
+        hint = (
+            " or ".join(f"dlt config explain {file}:{one}" for one in asks)
+            if asks
+            else "it has no source and no resource"
+        )
+        raise CommandError(f"{file} has no {name!r}." if name else f"What of {file}?", hint=hint)
     return names[name]
 
 

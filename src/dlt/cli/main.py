@@ -6,13 +6,16 @@ import argparse
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dlt.cli import configuration, init, pipelines, schemas
-from dlt.cli.command import Answer, Command, CommandError
-from dlt.errors import DltError, StepFailed
+from dlt.errors import DltError
+
+if TYPE_CHECKING:
+    from dlt.cli.command import Answer, Command
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; argparse ends with 2 for wrong arguments
 COMMANDS = (init.COMMAND, pipelines.COMMAND, schemas.COMMAND, configuration.COMMAND)
@@ -67,7 +70,7 @@ def _print_error(error: Exception, *, as_json: bool) -> None:
             about |= {"message": error.message, "fix": error.hint}
         _print(json.dumps({"error": about}, indent=2, default=str))
         return
-    name = f"{type(error).__name__}: " if not isinstance(error, (CommandError, StepFailed)) else ""
+    name = "" if isinstance(error, DltError) else f"{type(error).__name__}: "
     sys.stderr.write(f"{_red('error')}: {name}{error}\n")
 
 
@@ -85,11 +88,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and end with 2."""
+        message = re.sub(r"argument COMMAND: invalid choice: ('[^']*')", r"there is no command \1", message)
         if self.as_json:
             about = {"type": "UsageError", "message": message, "fix": f"{self.prog} -h"}
             _print(json.dumps({"error": about}, indent=2))
-            raise SystemExit(2)
-        super().error(message)
+        else:
+            sys.stderr.write(f"{_red('error')}: {message}\n  fix: {self.prog} -h shows how it is written\n")
+        raise SystemExit(2)
 
 
 def parser_of(commands: Sequence[Command], *, as_json: bool = False) -> Parser:
@@ -143,14 +148,17 @@ def _add(parser: Parser, commands: Sequence[Command], shared: Parser) -> None:
 
 
 def _with_info(arguments: Sequence[str]) -> list[str]:
-    """The arguments, in which `pipeline NAME` alone means `pipeline NAME info`."""
+    """The arguments, in which `pipeline NAME` alone means `pipeline NAME info`, and NAME stands next to the command."""
     words = [at for at, word in enumerate(arguments) if not word.startswith("-")]
     if not words or arguments[words[0]] != pipelines.COMMAND.name:
         return list(arguments)
     own = [at for at in words[1:] if arguments[at - 1] != "--pipelines-dir"]
-    if len(own) == 1 and arguments[own[0]] not in {one.name for one in pipelines.COMMAND.commands}:
-        return [*arguments[: own[0] + 1], "info", *arguments[own[0] + 1 :]]
-    return list(arguments)
+    if not own or arguments[own[0]] in {one.name for one in pipelines.COMMAND.commands}:
+        return list(arguments)
+    name, rest = arguments[own[0]], arguments[own[0] + 1 :]
+    options = rest if len(own) == 1 else rest[: own[1] - own[0] - 1]
+    rest = rest[len(options) :] or ["info"]
+    return [*arguments[: own[0]], *options, name, *rest]
 
 
 def _sentence(text: str) -> str:

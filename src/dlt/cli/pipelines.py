@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from dlt.cli import schemas
@@ -210,12 +212,20 @@ def failed_jobs(options: Namespace) -> Answer:
     lines = [] if found else ["No failed jobs."]
     for one in found:
         lines.append(f"package {one['load_id']}, {one['state']}")
-        lines += [f"  {failure.get('message') or failure}" for failure in one["failures"][-1:]]
-        lines += [f"  {job['table']}: {job['message'] or 'failed'}\n    {job['file']}" for job in one["jobs"]]
+        lines += [indent(_failure(failure), "  ") for failure in one["failures"][-1:]]
+        known = {failure.get("error") for failure in one["failures"]}
+        for job in one["jobs"]:
+            why = "failed" if job["message"] is None or job["message"] in known else job["message"]
+            lines.append(indent(f"{job['table']}: {why}\n  {job['file']}", "  "))
     if found:
         lines.append(f"\nIn Python, dlt.attach({pipeline.pipeline_name!r}).retry_package(load_id) tries one again;")
         lines.append(f"dlt pipeline {pipeline.pipeline_name} drop-pending-packages gives all of them up.")
     return Answer("\n".join(lines), {"packages": found})
+
+
+def _failure(failure: Mapping[str, Any]) -> str:
+    tries = failure.get("tries") or 1
+    return f"{failure.get('step')} failed{f' {tries} times' if tries > 1 else ''}: {failure.get('error')}"
 
 
 def _load_package(options: Namespace) -> Answer:
@@ -305,7 +315,7 @@ def drop(options: Namespace) -> Answer:
     }
     if chosen.is_empty:
         known = ", ".join(chosen.known) or "none"
-        raise CommandError("There is nothing like that to drop.", hint=f"resources of the schema: {known}")
+        raise CommandError("There is nothing like that to drop.", hint=f"the schema has the resources {known}")
     rows = [
         ("data set", f"{pipeline.dataset_name} in {pipeline.need_destination().name}"),
         ("resources", ", ".join(chosen.resources) or "none"),

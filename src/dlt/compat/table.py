@@ -25,8 +25,8 @@ dlt.compat.aliases: TColumnSchema TTableSchema TTableSchemaColumns TStoredSchema
 
 ERRORS = """
 dlt.errors: DltException=DltError TerminalException=FatalError TransientException=RetryableError TerminalValueError=FatalError
-  MissingDependencyException=MissingExtra DependencyVersionException=MissingExtra ArgumentsOverloadException=ConfigError
-  DictValidationException=ConfigError ValueErrorWithKnownValues=ConfigError
+  MissingDependencyException=MissingExtra DependencyVersionException=MissingExtra ArgumentsOverloadException=ResourceError
+  DictValidationException=SchemaError ValueErrorWithKnownValues=SchemaError
   PipelineException=DltError PipelineStateNotAvailable=ResourceError ResourceNameNotAvailable=ResourceError
   SourceSectionNotAvailable=ResourceError
 dlt.compat.signals: SignalReceivedException
@@ -49,7 +49,7 @@ dlt.errors: DestinationException=DltError DestinationTerminalException=Destinati
 
 TIMES = """
 dlt.compat.times: ensure_pendulum_datetime ensure_pendulum_datetime_utc=ensure_pendulum_datetime ensure_pendulum_date
-  ensure_pendulum_time ensure_pendulum_datetime_non_utc parse_iso_like_datetime timestamp_within precise_time to_seconds
+  ensure_pendulum_time ensure_pendulum_datetime_non_utc ensure_datetime parse_iso_like_datetime timestamp_within precise_time to_seconds
   reduce_pendulum_datetime_precision
 datetime: timedelta
 """
@@ -111,14 +111,15 @@ MODULES: dict[str, str] = {
     """,
     # ---- dlt.common.configuration
     "common.configuration": """
-        dlt.config.spec: configspec resolve_configuration NotResolved
+        dlt.config.spec: configspec resolve_configuration NotResolved resolve_type
+        dlt.config.coerce: is_valid_hint=is_known is_secret_hint
         dlt.config.inject: with_config last_config get_fun_spec
         dlt.config.sections: inject_section
         dlt.errors: ConfigFieldMissingException=ConfigError ConfigValueCannotBeCoercedException=ConfigError
         ConfigFileNotFoundException=ConfigError ConfigurationValueError=ConfigError
     """,
     "common.configuration.inject": "dlt.config.inject: with_config last_config get_fun_spec get_orig_args",
-    "common.configuration.resolve": "dlt.config.spec: resolve_configuration dlt.config.sections: inject_section",
+    "common.configuration.resolve": "dlt.config.spec: resolve_configuration initialize_credentials dlt.config.sections: inject_section",
     "common.configuration.accessors": "dlt.config.access: config secrets",
     "common.configuration.container": "dlt.compat.contexts: Container",
     "common.configuration.exceptions": """
@@ -126,6 +127,8 @@ MODULES: dict[str, str] = {
         ConfigurationValueError=ConfigError ConfigValueCannotBeCoercedException=ConfigError InvalidNativeValue=ConfigError
         ConfigFileNotFoundException=ConfigError ConfigProviderException=ConfigError ConfigurationWrongTypeException=ConfigError
         DuplicateConfigProviderException=ConfigError FinalConfigFieldException=ConfigError ConfigFieldTypeHintNotSupported=ConfigError
+        ConfigFieldMissingTypeHintException=ConfigError UnmatchedConfigHintResolversException=ConfigError
+        ValueNotSecretException=ConfigError
         dlt.config.lookup: LookupTrace=Found
     """,
     "common.configuration.providers": """
@@ -234,17 +237,22 @@ MODULES: dict[str, str] = {
     "extract.incremental.context": "dlt.extract.interval: TimeIntervalContext=CurrentInterval",
     "extract.incremental.exceptions": """
         dlt.errors: IncrementalCursorPathMissing=ResourceError IncrementalPrimaryKeyMissing=ResourceError
-        IncrementalCursorPathHasValueNone=ResourceError IncrementalCursorInvalidCoercion=ResourceError
+        IncrementalCursorPathHasValueNone=ResourceError IncrementalCursorInvalidCoercion=SchemaError
+        JoinSchedulerError=ConfigError ExternalSchedulerNotAvailable=ConfigError IntervalNotAvailable=ConfigError
     """,
     "extract.exceptions": """
         dlt.errors: DltSourceException=DltError DltResourceException=ResourceError ResourceExtractionError=ResourceError
         PipeException=ResourceError PipeGenInvalid=ResourceError PipeItemProcessingError=ResourceError
-        InvalidResourceDataType=ConfigError InconsistentTableTemplate=ConfigError ResourceNameMissing=ConfigError
-        DataItemRequiredForDynamicTableHints=ResourceError SourceDataIsNone=ConfigError SourceNotAFunction=ConfigError
-        SourceIsAClassTypeError=ConfigError ResourcesNotFoundError=ConfigError CurrentSourceNotAvailable=ResourceError
-        CurrentSourceSchemaNotAvailable=ResourceError InvalidTransformerGeneratorFunction=ConfigError
-        UnknownSourceReference InvalidResourceDataTypeMultiplePipes=ConfigError
-        InvalidParentResourceIsNotAResource=ConfigError
+        InvalidResourceDataType=ResourceError InconsistentTableTemplate=SchemaError ResourceNameMissing=ResourceError
+        DataItemRequiredForDynamicTableHints=ResourceError SourceDataIsNone=ResourceError SourceNotAFunction=ResourceError
+        SourceIsAClassTypeError=ResourceError ResourcesNotFoundError=ResourceError CurrentSourceNotAvailable=ResourceError
+        CurrentSourceSchemaNotAvailable=ResourceError InvalidTransformerGeneratorFunction=ResourceError
+        UnknownSourceReference InvalidResourceDataTypeMultiplePipes=ResourceError
+        InvalidParentResourceIsNotAResource=ResourceError InvalidResourceDataTypeBasic=ResourceError
+        DeletingResourcesNotSupported=ResourceError ResourceNotFoundError=ResourceError ResourceNotATransformer=ResourceError
+        InvalidParallelResourceDataType=ResourceError ParametrizedResourceUnbound=ResourceError SourceExhausted=ResourceError
+        PipeNotBoundToData=ResourceError InvalidStepFunctionArguments=ResourceError CreatePipeException=SchemaError
+        IncrementalUnboundError=ResourceError ExplicitSourceNameInvalid=ResourceError DataLocationKindRequired=ResourceError
     """,
     # ---- dlt.pipeline, dlt.load, dlt.normalize
     "pipeline.exceptions": """

@@ -52,6 +52,19 @@ def ensure_pendulum_datetime_non_utc(value: Any) -> pendulum.DateTime:
     return ensure_pendulum_datetime(value)
 
 
+def ensure_datetime(value: Any) -> dt.datetime:
+    """The moment as `datetime` of Python, in the zone that it came with; a date is its midnight."""
+    if isinstance(value, str):
+        value = parse_iso_like_datetime(value)
+    if isinstance(value, dt.datetime):
+        found = value
+    elif isinstance(value, dt.date):
+        found = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - as dlt 1.31: without a zone
+    else:
+        found = ensure_pendulum_datetime_non_utc(value)
+    return dt.datetime.combine(found.date(), found.time(), found.tzinfo)
+
+
 def ensure_pendulum_date(value: Any) -> pendulum.Date:
     """The day in UTC."""
     library = _pendulum()

@@ -45,19 +45,19 @@ class Accessor:
             raise error_of(f"dlt.{self._name}[{key!r}]", filling)
         return guessed(found.value)
 
-    def get(self, key: str, expected_type: Any = None) -> Any:
+    def get(self, field: str, expected_type: Any = None) -> Any:
         """The value as it is, or as one of a type, which may be a credentials class; None when nobody has it."""
         from dlt.config.coerce import UnfitError, coerced, is_spec, members
 
         if expected_type is not None and is_spec(members(expected_type)[0]):
-            return _spec(key, members(expected_type)[0])
-        found = self._find(key)
+            return _spec(field, members(expected_type)[0])
+        found = self._find(field)
         if found is None or expected_type is None:
             return None if found is None else found.value
         try:
             return coerced(found.value, expected_type)
         except UnfitError as wrong:
-            raise ConfigError(f"The value of {found.key} ({found.provider}) {wrong}.", key=key) from None
+            raise ConfigError(f"The value of {found.key} ({found.provider}) {wrong}.", key=field) from None
 
     def __contains__(self, key: str) -> bool:
         return self._find(key) is not None

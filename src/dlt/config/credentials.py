@@ -194,9 +194,9 @@ class AwsCredentials(AwsCredentialsWithoutDefaults):
         return self.aws_access_key_id is None
 
     @classmethod
-    def from_session(cls, session: Any) -> Self:
+    def from_session(cls, botocore_session: Any) -> Self:
         """The keys, the profile and the region of a session of botocore or boto3, as they are now."""
-        session = getattr(session, "_session", session)  # boto3's has one of botocore
+        session = getattr(botocore_session, "_session", botocore_session)  # boto3's has one of botocore
         made = cls.from_value({"profile_name": session.profile, "region_name": session.get_config_variable("region")})
         if (found := session.get_credentials()) is not None:
             keys = found.get_frozen_credentials()

@@ -248,7 +248,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The file is not TOML: {error}.", file=str(path), hint="texts stand in quotes") from None
+        raise ConfigError(
+            f"The file is not TOML: {error}.", file=str(path), hint="[sections] stand alone in a line, texts in quotes"
+        ) from None
     except OSError as error:
         raise ConfigError(f"The file cannot be read: {error.strerror}.", file=str(path)) from error
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from dlt.config.lookup import spelled, tried
@@ -23,7 +24,9 @@ def error_of(owner: str, filling: Filling) -> ConfigError:
         count = len(filling.missing)
         verb = "need" if owner.startswith("The resources ") else "needs"
         lines.append(f"{owner} {verb} {count} {'value that is' if count == 1 else 'values that are'} not set: {names}.")
-        lines += [line for one in filling.missing for line in _wanted(one)]
+        used = {origin.key for origin in filling.origins.values()}
+        others = [row for row in _of_section(()) if row["key"] not in used]
+        lines += [line for one in filling.missing for line in (*_wanted(one), *_nearly(one, others))]
         lines += _toml(filling.missing)
         lines.append("  looked at: " + ", ".join(_places()))
     if filling.wrong:
@@ -53,6 +56,13 @@ def _wanted(one: Missing) -> list[str]:
     if one.secret and (found := next((path for path in one.paths if CONFIG_TOML.get(path) is not None), None)):
         lines.append(f"    config.toml has {'.'.join(found)}, but this is a secret: move it to secrets.toml")
     return lines
+
+
+def _nearly(one: Missing, others: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A key that is there, that nobody asked for, and that is nearly the one that is missing."""
+    names = {row["name"]: row for row in others}
+    near = get_close_matches(".".join(shortest(one.paths)), names, 1, 0.85)
+    return [f"    {names[name]['provider']} has {names[name]['key']}: is it misspelt?" for name in near]
 
 
 def _toml(missing: Sequence[Missing]) -> list[str]:

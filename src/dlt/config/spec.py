@@ -371,7 +371,14 @@ class Filling:
             made = default.copy() if isinstance(default, kind) else kind.from_value({})
             native = self._find(paths_of(sections, *tail), secret=kind.__credentials__) if tail else None
             if native is not None and not isinstance(native.value, Mapping):
-                made.parse_native_representation(native.value)
+                try:
+                    made.parse_native_representation(native.value)
+                except ConfigError as wrong:  # it does not know where the value comes from
+                    raise ConfigError(
+                        wrong.message,
+                        **{**wrong.context, "key": native.key, "found_in": native.provider},
+                        hint=wrong.hint,
+                    ) from None
                 self.origins[".".join(tail)] = Origin(native.provider, native.key, kind.__credentials__)
         own = (kind.__section__,) if kind.__section__ and not tail else ()
         before = len(self.missing)
@@ -441,7 +448,7 @@ def resolve_configuration(
     return config
 
 
-def initialize_credentials(hint: Any, value: Any) -> Any:
+def initialize_credentials(hint: Any, initial_value: Any) -> Any:
     """An object of a class of credentials, or of the first one of a union that can be made of a value: a mapping of fields, a
     native value such as a connection string, an object of the class, which stays what it is, or None. Nothing is looked up.
 
@@ -450,10 +457,10 @@ def initialize_credentials(hint: Any, value: Any) -> Any:
     kinds = [one for one in members(hint) if is_spec(one)]
     failure = ConfigError(f"{name_of(hint)} is no class of credentials.")
     for kind in kinds:
-        if isinstance(value, kind):
-            return value
+        if isinstance(initial_value, kind):
+            return initial_value
         try:
-            return kind.from_value({} if value is None else value)
+            return kind.from_value({} if initial_value is None else initial_value)
         except ConfigError as error:
             failure = error
     raise failure

@@ -73,10 +73,10 @@ def destination(
     }
     if isinstance(func_or_name, str):
         usual = inspect.signature(destination).parameters
-        changed = [key for key, value in {**options, "name": name}.items() if value != usual[key].default]
-        if changed:
+        changed = {key: value for key, value in {**options, "name": name}.items() if value != usual[key].default}
+        if "name" in changed or (changed and "destination_callable" not in kwargs):
             raise ConfigError("Only a destination made of a function has this option.", key=", ".join(changed))
-        return _named(func_or_name, kwargs)
+        return _named(func_or_name, {**changed, **kwargs})
 
     def made(function: Callable[..., Any]) -> sink:
         return sink(function, name, **options, **kwargs)
@@ -86,7 +86,8 @@ def destination(
 
 def _named(name: str, options: Mapping[str, Any]) -> Any:
     key = f"destination.{name}.destination_type"
-    kind = options.get("destination_type") or setting(key, default=None) or (name if name in DESTINATIONS else None)
+    usual = "destination" if "destination_callable" in options else name if name in DESTINATIONS else None
+    kind = options.get("destination_type") or setting(key, default=None) or usual
     if kind is None:
         raise ConfigError(
             f"It is not known what kind of destination {name!r} is.",

@@ -163,7 +163,7 @@ class duckdb:  # noqa: N801 - the public name
                 connection = self._memory.cursor()
                 close = connection.close
             else:
-                Path(place).parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(Path(place))
                 opened = None if any(options.get(name) for name in OF_ENGINE) else connect(place, memory)
                 if opened:
                     (connection, close), whole = opened, {}
@@ -208,3 +208,14 @@ def _settings(whole: Mapping[str, Any], options: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, (bool, int, float)) else "'" + str(value).replace("'", "''") + "'"
+
+
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"The folder of the database cannot be made: {error.strerror}.",
+            file=str(file),
+            hint="give another path, as dlt.destinations.duckdb(path), or make the folder",
+        ) from error

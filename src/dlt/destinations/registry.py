@@ -81,8 +81,9 @@ def unknown(name: str) -> ConfigError:
         text, near = f"The destination {name!r} is not part of this version.", []
     else:
         text, near = f"There is no destination {name!r}.", get_close_matches(name.lower(), DESTINATIONS, 3, 0.5)
-    known = " or ".join(map(repr, near)) if near else ", ".join(DESTINATIONS)
-    return ConfigError(text, key="destination", value=name, hint=f"{'did you mean' if near else 'there are'} {known}")
+    known = ", ".join(one for one in DESTINATIONS if one != "destination")
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {known}, and functions of your own"
+    return ConfigError(text, key="destination", value=name, hint=hint)
 
 
 def overridden(caps: Capabilities, given: Mapping[str, Any], name: str) -> Capabilities:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dlt.extract.hints import make_hints, make_nested_hints
     from dlt.extract.incremental import Incremental
     from dlt.extract.marks import with_file_import, with_hints, with_table_name
+    from dlt.extract.reference import SourceReference
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
 
@@ -20,6 +21,7 @@ _LATER = {
     "DltSource": "source",
     "Incremental": "incremental",
     "SourceFactory": "factory",
+    "SourceReference": "reference",
     "defer": "decorators",
     "make_hints": "hints",
     "make_nested_hints": "hints",
@@ -34,6 +36,7 @@ __all__ = [
     "DltSource",
     "Incremental",
     "SourceFactory",
+    "SourceReference",
     "defer",
     "make_hints",
     "make_nested_hints",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from dlt.config.coerce import UnfitError, coerced, is_optional, members, without_secret
 from dlt.config.lookup import find, paths_of
-from dlt.errors import ConfigError
+from dlt.errors import ConfigError, ResourceError
 from dlt.extract.incremental import FIELDS, Incremental
 from dlt.extract.pipe import Step
 from dlt.extract.signatures import bound_arguments
@@ -30,24 +31,65 @@ class Argument(NamedTuple):
     optional: bool
 
 
-def argument_of(function: Any) -> Argument | None:
-    """The argument of a function that is an incremental by its default or its type; None when there is none."""
-    inner: Any = inspect.unwrap(getattr(function, "__func__", function)) if callable(function) else None
-    if not hasattr(inner, "__code__"):
-        return None
-    values = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
+class Called(NamedTuple):
+    """The incremental that a call gives an argument, the fields that the call itself named, and whether it is turned off."""
+
+    incremental: Incremental[Any] | None
+    named: frozenset[str] = frozenset()
+    off: bool = False
+
+
+def arguments_of(function: Any) -> list[Argument]:
+    """The arguments of a function that are incrementals by their default or their type."""
+    inner, bound = _code_of(function)
+    if inner is None:
+        return []
+    values = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values(), *bound)
     if not any(isinstance(value, Incremental) for value in values) and not any(map(_may_be, _annotations(inner))):
-        return None
+        return []
     from dlt.config.inject import _hints  # the annotations, as far as they can be evaluated
 
     hints = _hints(inner)
-    for one in inspect.signature(inner).parameters.values():
+    found = []
+    for one in inspect.signature(function).parameters.values():
         kind, optional = _kind(hints.get(one.name))
         if isinstance(one.default, Incremental):
-            return Argument(one.name, one.default, kind or type(one.default), optional)
-        if kind is not None:
-            return Argument(one.name, None, kind, optional or one.default is None)
-    return None
+            found.append(Argument(one.name, one.default, kind or type(one.default), optional))
+        elif kind is not None:
+            found.append(Argument(one.name, None, kind, optional or one.default is None))
+    return found
+
+
+def _code_of(function: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The function with the code, and values that were given before it is called; None for what is not callable."""
+    bound: tuple[Any, ...] = ()
+    if not callable(function) or isinstance(function, type):
+        return None, bound
+    while isinstance(function, partial):
+        function, bound = function.func, (*bound, *function.keywords.values())
+    if not hasattr(function, "__code__") and not hasattr(function, "__func__"):
+        function = type(function).__call__  # an object that can be called
+    inner: Any = inspect.unwrap(getattr(function, "__func__", function))
+    return (inner if hasattr(inner, "__code__") else None), bound
+
+
+def arguments_in(pipe: Pipe) -> list[Argument]:
+    """The same of the function of a pipe, with those that are one only because the call gives one."""
+    found = arguments_of(pipe.gen)
+    values = (*(pipe.args or ()), *pipe.kwargs.values())
+    if any(isinstance(value, Incremental) for value in values):
+        known = {one.name for one in found}
+        found += [
+            Argument(name, None, type(value), optional=False)
+            for name, value in _given(pipe).items()
+            if name not in known and isinstance(value, Incremental)
+        ]
+    return found
+
+
+def _given(pipe: Pipe) -> dict[str, Any]:
+    """What the function was called with, by name."""
+    return {**bound_arguments(pipe.gen, int(pipe.is_transformer), pipe.args, pipe.kwargs), **pipe.kwargs}
 
 
 def _annotations(function: Any) -> Sequence[Any]:
@@ -75,8 +117,8 @@ def of_pipe(pipe: Pipe) -> Incremental[Any] | None:
     if (step := pipe.find("incremental")) is not None:
         found: Incremental[Any] = step.call
         return found
-    argument = argument_of(pipe.gen)
-    return None if argument is None else _called(argument, pipe)[0]
+    calls = (_called(argument, pipe).incremental for argument in arguments_in(pipe))
+    return next((one for one in calls if one is not None), None)
 
 
 def cursor_column(resource: DltResource) -> str | None:
@@ -85,31 +127,27 @@ def cursor_column(resource: DltResource) -> str | None:
     return None if found is None else found.get_cursor_column_name()
 
 
-def _called(argument: Argument, pipe: Pipe) -> tuple[Incremental[Any] | None, frozenset[str]]:
-    """What the call of a function made of the default of its incremental, and the fields that it named."""
+def _called(argument: Argument, pipe: Pipe) -> Called:
+    """What the call of a function made of the default of its incremental."""
     default = argument.default
     if default is not None and default.declared is None and argument.kind.declared is not None:
         default = argument.kind(**default.as_dict_nondefault())
     given = None
     if pipe.args is not None:
-        bound = bound_arguments(pipe.gen, int(pipe.is_transformer), pipe.args, pipe.kwargs)
-        if argument.name in bound:
-            given = bound[argument.name]
-            if given is None and argument.optional:
-                return None, frozenset(FIELDS)
-    if getattr(type(given), "__dlt_config_value__", False):
-        given = None
-    if given is None:
-        return default, frozenset()
+        bound = _given(pipe)
+        given = bound.get(argument.name)
+        if given is None and argument.optional and argument.name in bound:
+            return Called(None, off=True)
+    if given is None or getattr(type(given), "__dlt_config_value__", False):
+        return Called(default)
     made = argument.kind.ensure_instance(given)
-    return (made if default is None else default.merge(made)), frozenset(made.as_dict_nondefault())
+    return Called(made if default is None else default.merge(made), frozenset(made.as_dict_nondefault()))
 
 
-def _configured(
-    found: Incremental[Any] | None, argument: Argument, named: frozenset[str], sections: Sequence[str]
-) -> Incremental[Any] | None:
-    """The same with what the configuration says below the name of the argument."""
-    if named == frozenset(FIELDS):
+def _resolved(argument: Argument, pipe: Pipe, sections: Sequence[str]) -> Incremental[Any] | None:
+    """The incremental of an argument with what the configuration says below its name; None when there is none."""
+    found, named, off = _called(argument, pipe)
+    if off:
         return None
     values: dict[str, Any] = {}
     kind = argument.kind.declared or (found.value_type() if found is not None else None) or Any
@@ -124,9 +162,15 @@ def _configured(
             values[name] = _typed(value.value, kind if name.endswith("_value") else hint, f"{argument.name}.{name}")
     if isinstance(lag := values.get("lag"), float) and lag.is_integer():
         values["lag"] = int(lag)
-    if not values:
-        return found
-    return argument.kind(**values) if found is None else found.merge(argument.kind(**values))
+    if values:
+        found = argument.kind(**values) if found is None else found.merge(argument.kind(**values))
+    if found is None and not argument.optional:
+        raise ConfigError(
+            f"The argument {argument.name!r} of the resource {pipe.name!r} is an incremental without a cursor.",
+            key=f"{argument.name}.cursor_path",
+            hint=f"call {pipe.name}({argument.name}=dlt.sources.incremental(...)), or put cursor_path into the configuration",
+        )
+    return found
 
 
 def _typed(value: Any, hint: Any, key: str) -> Any:
@@ -140,34 +184,29 @@ def attach(node: Node, section: str | None, *, limited: bool) -> None:
     """Give a node the incremental of its pipe, bound to the state, as a step and to its function. section: of the source;
     limited: not all rows may be asked for. Raises ConfigError."""
     pipe = node.pipe
-    argument = argument_of(pipe.gen)
-    step = pipe.find("incremental")
-    if argument is None and step is None:
+    arguments, step = arguments_in(pipe), pipe.find("incremental")
+    if not arguments and step is None:
         return
-    found: Incremental[Any] | None = None
-    if step is not None:
-        found = step.call
-    elif argument is not None:
-        own = section or getattr(node.active.resource, "section", None) or ""
-        found = _configured(*_called_with(argument, pipe), ("sources", own, pipe.name))
-        if found is None and not argument.optional:
-            raise ConfigError(
-                f"The argument {argument.name!r} of the resource {pipe.name!r} is an incremental without a cursor.",
-                key=f"{argument.name}.cursor_path",
-                hint=f"call {pipe.name}({argument.name}=dlt.sources.incremental(...)), or put cursor_path into the configuration",
-            )
-    made = None if found is None else _bound(node, found, limited=limited)
-    if argument is not None:
-        _pass(node, argument.name, made)
-    if made is None:
-        return
-    node.incremental = made
-    _put_step(node, Step("incremental", made), step)
-
-
-def _called_with(argument: Argument, pipe: Pipe) -> tuple[Incremental[Any] | None, Argument, frozenset[str]]:
-    found, named = _called(argument, pipe)
-    return found, argument, named
+    sections = ("sources", section or getattr(node.active.resource, "section", None) or "", pipe.name)
+    wanted: dict[str, Incremental[Any]] = {}
+    if step is not None:  # it goes to the first argument
+        wanted[arguments[0].name if arguments else ""] = step.call
+    for argument in arguments:
+        if argument.name not in wanted and (found := _resolved(argument, pipe, sections)) is not None:
+            wanted[argument.name] = found
+    if len(wanted) > 1:
+        raise ResourceError(
+            f"The resource {pipe.name!r} has several incrementals, and its rows can follow only one cursor.",
+            resource=pipe.name,
+            arguments=", ".join(name for name in wanted if name),
+            hint="keep one; an argument of the type Optional[dlt.sources.incremental] is off when it is None",
+        )
+    made = None
+    for one in wanted.values():
+        made = node.incremental = _bound(node, one, limited=limited)
+        _put_step(node, Step("incremental", made), step)
+    for argument in arguments:
+        _pass(node, argument.name, made if argument.name in wanted else None)
 
 
 def _bound(node: Node, found: Incremental[Any], *, limited: bool) -> Incremental[Any]:
@@ -204,7 +243,7 @@ def _hints_say_all(active: Active) -> bool:
 def _pass(node: Node, name: str, made: Incremental[Any] | None) -> None:
     """Let the function have the incremental, in the place of what it was called with."""
     names = list(inspect.signature(node.pipe.gen).parameters)
-    at = names.index(name) - int(node.pipe.is_transformer)
+    at = names.index(name) - int(node.pipe.is_transformer) if name in names else -1  # -1: one of **kwargs
     if 0 <= at < len(node.args):
         node.args = [*node.args[:at], made, *node.args[at + 1 :]]
     else:
@@ -225,5 +264,4 @@ def _put_step(node: Node, step: Step, old: Step | None) -> None:
 
 def asks_for(function: Callable[..., Any], name: str) -> bool:
     """Whether an argument of a function is an incremental, which need not be given."""
-    found = argument_of(function)
-    return found is not None and found.name == name
+    return any(one.name == name for one in arguments_of(function))

@@ -26,10 +26,11 @@ def hash_of(value: Any, *, before_1_29: bool = False) -> str:
     return digest(typed_text(_plain(value, _text_of if before_1_29 else _microseconds)))
 
 
-def _microseconds(value: dt.datetime) -> int:
+def _microseconds(value: dt.datetime) -> int | str:
     day, time = dt.date(value.year, value.month, value.day), value.timetz()
     plain = dt.datetime.combine(day, time, value.tzinfo or dt.UTC)  # not of a subclass that subtracts in its own way
-    return (plain - EPOCH) // dt.timedelta(microseconds=1)
+    micros, nanos = (plain - EPOCH) // dt.timedelta(microseconds=1), getattr(value, "nanosecond", 0)
+    return f"{micros}.{nanos:03}" if nanos else micros  # instants of pandas have nanoseconds
 
 
 def _text_of(value: dt.datetime) -> str:

@@ -138,6 +138,8 @@ class Crew:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread: Thread | None = None
         self._awaited: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()  # these are not cancelled
+        self._troubles: list[Exception] = []  # of closing what is pulled
 
     def add(self, task: Task) -> None:
         """Run a task as soon as there is room."""
@@ -219,8 +221,9 @@ class Crew:
             assert self._loop is not None
             context = argument.context if isinstance(argument, Task) else None
             task = self._loop.create_task(make(argument), context=context)
-            self._awaited.add(task)
-            task.add_done_callback(self._awaited.discard)
+            kept = self._closing if context is None else self._awaited
+            kept.add(task)
+            task.add_done_callback(kept.discard)
             if isinstance(argument, Task):
                 task.add_done_callback(partial(self._unbegun, argument))
 
@@ -245,9 +248,15 @@ class Crew:
     def close_one(self, running: Running) -> None:
         """Close a generator that is not being pulled."""
         if hasattr(running.iterator, "aclose"):
-            self._in_loop(_aclose, running.iterator)
+            self._in_loop(self._aclose, running)
         else:
             running.close()
+
+    async def _aclose(self, running: Running) -> None:
+        try:
+            await running.iterator.aclose()
+        except Exception as cause:  # noqa: BLE001 - it is raised again where the evaluation ends
+            self._troubles.append(running.node.failed(running.kind, running.name, cause, running.item()))
 
     def close(self) -> None:
         """End everything: calls that run are waited for a moment, coroutines are cancelled, generators closed."""
@@ -262,17 +271,22 @@ class Crew:
             task.abandoned = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._cancel)
-        troubles: list[Callable[[], None]] = []
         while self.running:
             try:
-                task, _, _ = self._done.get(timeout=max(0.0, until - time.monotonic()))
+                task, _, error = self._done.get(timeout=max(0.0, until - time.monotonic()))
             except Empty:
                 break
             self._ended(task)
             if task.trouble is not None:
-                troubles.append(partial(_raised, task.trouble))
+                self._troubles.append(task.trouble)
+            elif task.running is not None and isinstance(error, Exception):
+                self._troubles.append(task.node.failed(task.kind, task.name, error, task.item))
         closing = [partial(self.close_one, task.running) for task in self.idle if task.running is not None]
-        close_all([*closing, partial(self._stop, until), *troubles])
+        close_all([*closing, partial(self._stop, until), self._tell])
+
+    def _tell(self) -> None:
+        if self._troubles:
+            raise self._troubles[0]
 
     def _cancel(self) -> None:
         for task in tuple(self._awaited):
@@ -285,7 +299,7 @@ class Crew:
         ended: SimpleQueue[None] = SimpleQueue()
 
         async def wait() -> None:
-            others = self._awaited - {asyncio.current_task()}
+            others = self._awaited | self._closing
             if others:
                 await asyncio.wait(others, timeout=max(0.05, until - time.monotonic()))
             await loop.shutdown_asyncgens()
@@ -317,11 +331,3 @@ def close_all(closers: Iterable[Callable[[], None]]) -> None:
             first = first or error
     if first is not None:
         raise first
-
-
-def _raised(error: Exception) -> None:
-    raise error
-
-
-async def _aclose(iterator: Any) -> None:
-    await iterator.aclose()

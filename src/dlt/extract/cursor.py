@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import compress
 from math import isnan
@@ -25,6 +25,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
 }
+OTHER = "use another cursor, or a last_value_func of your own"
 Positions = Sequence[int]
 
 
@@ -45,13 +46,16 @@ class Listed:
             return min(self.keys), max(self.keys)
         except TypeError:
             raise OrderError(
-                f"values of type {type(self.keys[0]).__name__} are neither more nor less than others"
+                f"values of type {type(self.keys[0]).__name__} are neither more nor less than others", OTHER
             ) from None
 
     def keep(self, comparison: str, key: Any) -> Listed:
         """The keys that compare so with another one."""
         compare = COMPARE[comparison]
-        mask = [compare(one, key) for one in self.keys]
+        try:
+            mask = [compare(one, key) for one in self.keys]
+        except TypeError:
+            raise OrderError(f"{self.keys[0]!r} and {key!r} are neither more nor less than each other", OTHER) from None
         if all(mask):
             return self
         same = self.values is self.keys
@@ -140,10 +144,7 @@ class Taken:
     like: Keys
     without: list[int]  # positions of rows whose value is None or NaN
     absent: list[int]  # positions of rows that have no such key
-
-    @property
-    def empty(self) -> bool:
-        return not len(self.column)
+    finer: bool = False  # instants have nanoseconds, which the keys have not
 
 
 NO_KEYS = Keys("", ())
@@ -182,7 +183,9 @@ def take_rows(rows: Sequence[Any], path: str, declared: Any) -> Taken:
 
 def take_values(values: list[Any], declared: Any) -> Taken:
     """The same of cursor values."""
+    finer = False
     if odd := set(map(type, values)) - PLAIN:
+        finer = any(getattr(value, "nanosecond", 0) for value in values)
         values = [_plain(value) if type(value) in odd else value for value in values]
     absent = [position for position, value in enumerate(values) if value is ABSENT] if ABSENT in values else []
     none = [
@@ -196,7 +199,7 @@ def take_values(values: list[Any], declared: Any) -> Taken:
     if not values:
         return Taken(Listed([], [], []), NO_KEYS, none, absent)
     like = keys_of(values, declared)
-    return Taken(Listed(like.keys, positions, values), like, none, absent)
+    return Taken(Listed(like.keys, positions, values), like, none, absent, finer)
 
 
 # ---- Arrow and frames
@@ -248,7 +251,16 @@ def _take_array(column: pa.Array, declared: Any) -> Taken:
         there = keys.is_valid()
         without = positions.filter(pc.invert(there)).to_pylist()
         keys, positions = keys.filter(there), positions.filter(there)
-    return Taken(Columnar(keys, positions), like if len(keys) else NO_KEYS, without, [])
+    finer = pa.types.is_timestamp(column.type) and column.type.unit == "ns" and _has_nanoseconds(column)
+    return Taken(Columnar(keys, positions), like if len(keys) else NO_KEYS, without, [], finer)
+
+
+def _has_nanoseconds(column: pa.Array) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    micros = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(column.type)
+    return bool(pc.any(pc.not_equal(micros, column)).as_py())
 
 
 def _comparable(column: pa.Array) -> tuple[Keys | None, pa.Array]:
@@ -273,7 +285,7 @@ def listed(taken: Taken) -> Taken:
     if isinstance(column, Listed):
         return taken
     keys = column.keys.to_pylist()
-    return Taken(Listed(keys, column.positions.to_pylist(), keys), taken.like, taken.without, taken.absent)
+    return replace(taken, column=Listed(keys, column.positions.to_pylist(), keys))
 
 
 def fits(taken: Taken, key: Any) -> bool:

@@ -22,7 +22,7 @@ from dlt.extract.crew import Crew, Mode, Task, close_all, how_to
 from dlt.extract.hints import merge_hints
 from dlt.extract.marks import DataItemWithMeta, HintsMeta, MadeBefore
 from dlt.extract.nodes import Node, graph_of
-from dlt.extract.pipe import PER_ITEM, Step, items_of, kind_of, rows_in
+from dlt.extract.pipe import PER_ITEM, Limit, Step, items_of, kind_of, rows_in
 from dlt.extract.running import Running, by_table, is_row
 from dlt.extract.state import ACTIVE, State
 
@@ -53,6 +53,7 @@ def evaluate(
     fifo = (mode or how.next_item_mode) == "fifo"
     lines = [Line(root, crew) for root in graph_of(resources, {} if state is None else state, source)]
     running = [line for line in lines if not line.root.closed]
+    error: BaseException | None = None
     try:
         while running:
             idle = True
@@ -71,8 +72,18 @@ def evaluate(
                     running.remove(line)
             if idle and (result := crew.take(block=True)) is not None:
                 yield from result[0].line.receive(*result)
+    except BaseException as raised:
+        error = raised
+        raise
     finally:
-        close_all([crew.close, *(line.close for line in lines)])
+        try:
+            close_all([crew.close, *(line.close for line in lines)])
+        except Exception as trouble:
+            if error is None or isinstance(error, GeneratorExit):
+                raise
+            error.add_note(f"What was to be cleaned up failed as well: {trouble}")
+        finally:
+            del error  # its traceback has this frame
 
 
 def items_one_by_one(resources: Sequence[DltResource], source: DltSource | None = None) -> Generator[Any]:
@@ -198,6 +209,7 @@ class Line:
             if tracker is None:
                 continue
             token = ACTIVE.set(node.active)
+            node.limit, node.closed = Limit(), False  # what was held back came before the limit was reached
             try:
                 for item, mark in tracker.finish(limited=cut):
                     node.dropped(-rows_in(item))
@@ -326,6 +338,8 @@ class Line:
                 if not self.admitted(node, item, merged=merged):
                     return
                 continue
+            if node.closed and step.kind == "incremental" and self.left_out(node, item, position):
+                return
             rows = len(item) if type(item) is list else -1
             try:
                 item = _APPLY[step.kind](step, item, meta, node)
@@ -350,6 +364,15 @@ class Line:
                 self.arrive(node, item, meta, position + 1, merged=merged)
                 return
         self.emit(node, item, meta)
+
+    def left_out(self, node: Node, item: Any, at: int) -> bool:
+        """Whether the limit that follows will not let an item pass: then the cursor must not move past it."""
+        if not any(step.kind == "limit" for step in node.steps[at:]):
+            return False
+        if node.incremental is not None and node.incremental.tracker is not None:
+            node.incremental.tracker.pass_over(item)
+        node.dropped(rows_in(item))
+        return True
 
     def refuse(self, node: Node) -> None:
         """Rows that a model did not let in go to the quarantine of their table; they do not count as filtered."""

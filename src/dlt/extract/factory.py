@@ -51,14 +51,14 @@ class SourceFactory:
         self.bind(function)
         self._take(options)
 
-    def bind(self, function: Callable[..., Any]) -> Self:
+    def bind(self, f: Callable[..., Any]) -> Self:
         """Make the sources of this function."""
-        if isinstance(function, type):
-            raise ResourceError(f"A source must be a function, and {function.__name__} is a class.")
-        if not callable(function):
-            raise ResourceError(f"A source must be a function, not {type(function).__name__}.")
-        self._function = function
-        functools.update_wrapper(self, function)
+        if isinstance(f, type):
+            raise ResourceError(f"A source must be a function, and {f.__name__} is a class.")
+        if not callable(f):
+            raise ResourceError(f"A source must be a function, not {type(f).__name__}.")
+        self._function = f
+        functools.update_wrapper(self, f)
         return self
 
     def _take(self, options: dict[str, Any]) -> Self:
@@ -90,9 +90,9 @@ class SourceFactory:
         self._limit = (max_items, max_time, count_rows)
         return self
 
-    def add_postprocessor(self, postprocessor: Callable[[DltSource], Any]) -> Self:
+    def add_postprocessor(self, func: Callable[[DltSource], Any]) -> Self:
         """Call a function, which may be async, with each source to come; what it returns is the source."""
-        self._after = (*self._after, postprocessor)
+        self._after = (*self._after, func)
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> DltSource:

@@ -35,6 +35,7 @@ TABLE_OPTIONS = {
     "skip_unchanged_rows": "x-merge-skip-unchanged-rows",
     "boundary_timestamp": "x-boundary-timestamp",
 }
+TABLE_FORMATS = ("iceberg", "delta", "hive", "native")
 PLAIN_HINTS = ("table_format", "file_format", "schema_contract", "references")
 
 
@@ -128,6 +129,9 @@ def _check(hints: Hints) -> None:
         disposition_hints(disposition)
     if (contract := hints.get("schema_contract")) is not None and not callable(contract):
         check_contract(contract)
+    table_format = hints.get("table_format")
+    if table_format not in (None, *TABLE_FORMATS) and not callable(table_format):
+        raise SchemaError(f"Unknown table format {table_format!r}.", hint="use one of " + ", ".join(TABLE_FORMATS))
     on_bad_rows = (hints.get("additional_table_hints") or {}).get("x-on-bad-rows")
     if on_bad_rows not in (None, "quarantine", "fail") and not callable(on_bad_rows):
         raise SchemaError(f"{on_bad_rows!r} is no value of x-on-bad-rows.", hint="use quarantine or fail")
@@ -339,6 +343,15 @@ def nested_tables(hints: Hints, root: str, resource: str, item: Any = None) -> l
             table = table.with_(parent=parent, resource=None)
         found.append((path, table))
     return sorted(found, key=lambda pair: len(pair[0]))
+
+
+def named_nested_hints(hints: Hints, root: str, naming: Any, item: Any = None) -> Iterator[tuple[str, str, Hints]]:
+    """Normalised name of each table that nested hints declare, that of its parent, and the hints."""
+    nested = hints.get("nested_hints")
+    for key, given in ((nested(item) if callable(nested) else nested) or {}).items():
+        path: Path = (key,) if isinstance(key, str) else tuple(key)
+        own = naming.normalize_tables_path("__".join((root, *path)))
+        yield own, naming.normalize_tables_path("__".join((root, *path[:-1]))), given
 
 
 NameOf = str | Callable[[Any], str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
@@ -82,17 +82,8 @@ class Incremental(Generic[Value]):
         range_end: Range = "open",
     ) -> None:
         given = {name: value for name, value in locals().items() if name in USUAL}
-        if isinstance(last_value_func, str):
-            if last_value_func not in ("max", "min"):
-                raise SchemaError(f"Unknown last_value_func {last_value_func!r}.", hint="use max, min or a function")
-            given["last_value_func"] = {"max": max, "min": min}[last_value_func]
-        elif last_value_func is None:
-            given["last_value_func"] = max
-        for name, words in WORDS.items():
-            if given[name] not in words:
-                raise SchemaError(f"Unknown {name} {given[name]!r}.", hint="use " + ", ".join(map(repr, words)))
-        if cursor_path:
-            getter(cursor_path)  # says what is wrong with a path
+        given["last_value_func"] = _function(last_value_func)
+        _check(given)
         self._given = {
             name: value for name, value in given.items() if value is not USUAL[name] and value != USUAL[name]
         }
@@ -155,9 +146,9 @@ class Incremental(Generic[Value]):
         """A copy that has not run."""
         return type(self)(**self._given)
 
-    def with_cursor(self, cursor_path: str) -> Self:
+    def with_cursor(self, cursor: str) -> Self:
         """A copy for another cursor."""
-        return type(self)(**{**self._given, "cursor_path": cursor_path})
+        return type(self)(**{**self._given, "cursor_path": cursor})
 
     def to_dict(self) -> dict[str, Any]:
         """What was given, but functions and keys, by name."""
@@ -333,8 +324,10 @@ class Incremental(Generic[Value]):
 
     @property
     def last_value(self) -> Value | None:
-        """How far rows have come; at first where the last run ended."""
-        found: Value | None = self._watched.last
+        """How far rows have come; at first where this run starts, so that a request from here gets what lag asks for."""
+        tracker = self._watched
+        begins = self.lag is not None and not tracker.metrics["unfiltered_batches_count"]
+        found: Value | None = tracker.start if begins else tracker.last
         return found
 
     @property
@@ -357,12 +350,9 @@ class Incremental(Generic[Value]):
         seen = tracker.last if tracker.metrics["unfiltered_batches_count"] else None
         return tracker.start, seen if self.end_value is None else self.end_value
 
-    def advance(self, value: Any) -> None:
+    def advance(self, last_value: Any) -> None:
         """Move the cursor on to a value, if it is not there already."""
-        tracker = self._tracker
-        moved = self.last_value_func((value,) if tracker.last is None else (value, tracker.last))
-        if tracker.last is None or moved != tracker.last:
-            tracker.last, tracker.moved, tracker.boundary = moved, True, set()
+        self._tracker.advance(last_value)
 
     def get_state(self) -> dict[str, Any]:
         """What the state has of this cursor, as far as rows have come."""
@@ -383,6 +373,38 @@ class Incremental(Generic[Value]):
     def get_resolvable_fields(cls) -> dict[str, Any]:
         """What the configuration may say, and as which type."""
         return dict(FIELDS)
+
+
+def _function(given: Any) -> LastValueFunc:
+    found: Any = {"max": max, "min": min, None: max}.get(given) if given is None or isinstance(given, str) else given
+    if not callable(found):
+        raise SchemaError(f"Unknown last_value_func {given!r}.", hint="use max, min or a function")
+    return found  # type: ignore[no-any-return]  # it can be called
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """SchemaError for an argument that says nothing."""
+    for name, words in WORDS.items():
+        if given[name] not in words:
+            raise SchemaError(f"Unknown {name} {given[name]!r}.", hint="use " + ", ".join(map(repr, words)))
+    path, key, lag, function = (given[name] for name in ("cursor_path", "primary_key", "lag", "last_value_func"))
+    if path is not None and not isinstance(path, str):
+        raise SchemaError(f"The cursor_path {path!r} is no text.", hint="give a column or a JSON path")
+    if path:
+        getter(path)  # says what is wrong with a path
+    if key is not None and not (isinstance(key, Collection) and all(isinstance(one, str) for one in key)):
+        raise SchemaError(f"The primary_key {key!r} is no name or list of names.", hint="give columns")
+    if lag is None:
+        return
+    if isinstance(lag, bool) or not isinstance(lag, (int, float)) or not lag >= 0:
+        raise SchemaError(
+            f"The lag {lag!r} is no number of zero or more.", hint="give seconds, days of dates, or a number"
+        )
+    if function is not max and function is not min and lag:
+        raise SchemaError(
+            "A lag says how far a cursor goes back, and a last_value_func of your own does not say in which direction that is.",
+            hint="use max or min, or take lag= away",
+        )
 
 
 @lru_cache(maxsize=64)

@@ -22,13 +22,13 @@ Part = tuple[str, Any]  # name, index, every, deep
 
 _PART = re.compile(
     r"""(?P<deep>\.\.)|(?P<dot>\.)|\[\s*(?:(?P<index>-?\d+)|(?P<every>\*)|'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]"""
-    r"""|(?P<name>[^.\[\]*$'"()?@\s][^.\[\]*$'"()?@]*)|(?P<star>\*)"""
+    r"""|'(?P<quoted>[^']*)'|"(?P<named>[^"]*)"|(?P<name>[^.\[\]*$'"()?@\s][^.\[\]*$'"()?@]*)|(?P<star>\*)"""
 )
 
 
 def is_simple(path: str) -> bool:
     """True when a path is the name of a key, at the top of a row."""
-    return not set(path) & set(".[]*$")
+    return not set(path) & set(".[]*$") and path[:1] not in {"'", '"'}
 
 
 @lru_cache(maxsize=256)
@@ -79,7 +79,7 @@ def _parts(path: str) -> tuple[Part, ...]:
                 parts.append(("index", int(found["index"])))
             case "every" | "star":
                 parts.append(("every", None))
-            case "single" | "double" | "name":
+            case "single" | "double" | "quoted" | "named" | "name":
                 parts.append(("name", found[found.lastgroup]))
             case _:
                 pass

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlt.errors import ResourceError
 from dlt.extract.pipe import PER_ITEM, Limit, Pipe
-from dlt.extract.state import Active, State, active_pipeline
+from dlt.extract.state import ACTIVE, Active, State, active_pipeline
 
 if TYPE_CHECKING:
     from dlt.extract.incremental import Incremental
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dlt.items import RefusedRows
 
 PACKAGE = str(Path(__file__).parent.parent)
+PYTHON = str(Path(contextlib.__file__).parent)
 
 
 class Node:
@@ -88,20 +90,23 @@ class Node:
 
 
 def line_of(cause: BaseException) -> str | None:
-    found, trace = None, cause.__traceback__
+    """The last line of the user's code in the traceback; where there is none, one of Python's own library."""
+    found, others, trace = None, None, cause.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
+        line = f"{name}:{trace.tb_lineno} in {trace.tb_frame.f_code.co_name}"
         if not name.startswith(PACKAGE) and "site-packages" not in name:
-            found = f"{name}:{trace.tb_lineno} in {trace.tb_frame.f_code.co_name}"
+            found, others = (found, line) if name.startswith(PYTHON) else (line, others)
         trace = trace.tb_next
-    return found
+    return found or others
 
 
 def graph_of(resources: Sequence[DltResource], state: State, source: DltSource | None) -> list[Node]:
     """The nodes of the pipes without parent; those of transformers hang below what feeds them."""
-    pipeline = active_pipeline()
-    name = source.name if source else getattr(pipeline, "default_schema_name", None) or "dlt"
-    schema = source.schema if source else None
+    outer = ACTIVE.get()  # a resource that code of another one returned or yielded belongs to the source of that one
+    name = source.name if source else outer.source_name if outer else None
+    name = name or getattr(active_pipeline(), "default_schema_name", None) or "dlt"
+    schema = source.schema if source else outer.schema if outer else None
     known = {resource._pipe: resource for resource in (source.resources.values() if source else resources)}  # noqa: SLF001
     nodes: dict[Pipe, Node] = {}
     roots: list[Node] = []

@@ -12,11 +12,28 @@ NUMBERS = (int, float, Decimal)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _COMPACT_DAY = re.compile(r"\d{8}")
 _WHOLE = re.compile(r"-?\d+")
-_DECIMAL = re.compile(r"-?\d*\.\d+")
+_DECIMAL = re.compile(r"[-+]?\d*(?:[.,]\d+)+|\+\d+")  # with more than one point a version
+MISLEADING = {  # forms in which the order of texts is another one than that of what they say
+    "dates that do not begin with the year": re.compile(
+        r"\d{1,2}([./-])\d{1,2}\1\d{4}\b.*"
+        r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:[a-z]*day)?,? (?:\d{1,2} [A-Z][a-z]+|[A-Z][a-z]+ +\d{1,2})\b.*\d{4}.*"
+    ),
+    "dates without leading zeros": re.compile(r"\d{4}([./-])(?:\d\1\d{1,2}|\d{2}\1\d)(?!\d).*"),
+    "numbers with an exponent": re.compile(r"[-+]?(?:\d+[.,]\d+[eE][-+]?|\d+[eE][-+])\d+"),
+}
+
+
+ALIKE = "give the cursor a type, as dlt.sources.incremental[int](...), or make the values alike"
+AS_INSTANTS = "make instants or numbers of them with add_map, or compare texts as such: dlt.sources.incremental[str]"
+NO_LAG = "take lag= away, or use a cursor of numbers, dates or instants"
 
 
 class OrderError(ValueError):
-    """These values have no order that can be relied on."""
+    """These values have no order that can be relied on. hint: what to do."""
+
+    def __init__(self, message: str, hint: str = ALIKE) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Keys(NamedTuple):
@@ -68,12 +85,20 @@ def _texts(values: Sequence[str], declared: Any) -> Keys:
         return Keys("digits", [int(value) for value in values])
     if any(whole) and len(set(map(len, values))) > 1:
         raise OrderError("some texts are whole numbers and others are not, so neither order is right")
-    if (
-        any(map(_DECIMAL.fullmatch, values))
-        and len({(len(value), value.find("."), value[0] == "-") for value in values}) > 1
-    ):
-        raise OrderError("the texts are decimal numbers of several lengths, whose order as texts is another one")
+    _check_order_as_texts(values)
     return Keys("text", values)
+
+
+def _check_order_as_texts(values: Sequence[str]) -> None:
+    """OrderError for numbers and dates in forms whose order as texts is another one."""
+    for name, form in MISLEADING.items():
+        if (found := next(filter(form.fullmatch, values), None)) is not None:
+            raise OrderError(f"the texts are {name} ({found!r}), whose order as texts is another one", AS_INSTANTS)
+    if not any(map(_DECIMAL.fullmatch, values)):
+        return
+    shapes = {(len(value), *(place for place, one in enumerate(value) if one in ".,-+")) for value in values}
+    if len(shapes) > 1 or (any(value[:1] == "-" for value in values) and len(set(values)) > 1):
+        raise OrderError("the texts are numbers or versions of several lengths, whose order as texts is another one")
 
 
 def _dated(values: Sequence[str]) -> list[dt.datetime] | None:
@@ -137,8 +162,8 @@ def bound_key(bound: Any, like: Keys, declared: Any, zone: dt.tzinfo) -> Any:
         return key
     if like.family == "text" and family == "digits" and {len(bound)} == set(map(len, like.keys)):
         return bound
-    if like.family == family == "text" and declared is not str and _DECIMAL.fullmatch(bound):
-        _texts([bound, *like.keys], declared)  # says when the order of the texts is another one
+    if like.family == family == "text" and declared is not str:
+        _check_order_as_texts([bound, *like.keys])
     if {like.family, family} == {"text", "digits"}:
         raise OrderError(
             f"{bound!r} is a whole number, other texts are not, so neither order is right"
@@ -158,24 +183,27 @@ def adapted(bound: Any, like: Keys) -> bool:
     if isinstance(value, str):
         if len(value) <= len("2024-01-01"):
             return False
-        value = dt.datetime.fromisoformat(value)
+        value = _instant(value)
     return (value.utcoffset() is not None) != like.aware
 
 
 # ---- lag
 
 
-def lagged(value: Any, lag: float, newest: bool, limit: Any = None, declared: Any = None) -> Any:
+def lagged(value: Any, lag: float, zone: dt.tzinfo, *, newest: bool, limit: Any = None, declared: Any = None) -> Any:
     """A value moved back by a lag: seconds of an instant, days of a date, else the number itself; texts keep their form.
 
-    newest: the cursor goes up. limit: the value is not moved past it. Raises ValueError for values without distance.
+    newest: the cursor goes up. limit: the value is not moved past it. Raises OrderError for values without distance.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, dt.date, str)):
-        raise OrderError(f"lag needs numbers, dates or instants, not {type(value).__name__}: {value!r}")
-    moved = _moved(value, -lag if newest else lag, declared)
+        raise OrderError(f"lag needs numbers, dates or instants, not {type(value).__name__}: {value!r}", NO_LAG)
+    try:
+        moved = _moved(value, -lag if newest else lag, declared)
+    except OverflowError:
+        raise OrderError(f"{value!r} cannot be moved by a lag of {lag}: there is no such instant", NO_LAG) from None
     if limit is not None:
         like = keys_of([moved], declared)
-        edge = bound_key(limit, like, declared, dt.UTC)
+        edge = bound_key(limit, like, declared, zone)
         if (like.keys[0] < edge) if newest else (like.keys[0] > edge):
             return limit
     return moved
@@ -194,10 +222,11 @@ def _moved(value: Any, by: float, declared: Any) -> Any:
 
 
 def _moved_text(text: str, by: float) -> str:
-    if _COMPACT_DAY.fullmatch(text):
+    compact = _COMPACT_DAY.fullmatch(text) is not None
+    if not (is_instant(f"{text[:4]}-{text[4:6]}-{text[6:]}") if compact else is_instant(text)):
+        raise OrderError(f"lag needs dates or instants as texts, not {text!r}", NO_LAG)
+    if compact:
         return (dt.date.fromisoformat(text) + dt.timedelta(days=by)).strftime("%Y%m%d")
-    if not is_instant(text):
-        raise OrderError(f"lag needs dates or instants as texts, not {text!r}")
     if len(text) == len("2024-01-01"):
         return (dt.date.fromisoformat(text) + dt.timedelta(days=by)).isoformat()
     moved = dt.datetime.fromisoformat(text) + dt.timedelta(seconds=by)

@@ -95,7 +95,8 @@ class Pipe:
     @property
     def exhausted(self) -> bool:
         """True when the items, or those of a pipe that feeds this one, can be had only once and were asked for."""
-        return self.once.spent or (self.parent is not None and self.parent.exhausted)
+        is_over = isinstance(self.gen, types.GeneratorType) and self.gen.gi_frame is None
+        return is_over or self.once.spent or (self.parent is not None and self.parent.exhausted)
 
     @property
     def is_transformer(self) -> bool:
@@ -114,12 +115,13 @@ class Pipe:
         return names
 
     def add(self, step: Step, insert_at: int | None = None) -> None:
-        """Put a step at an index (0 is the generator), or at the end but before those that belong closer to it."""
+        """Put a step at an index (0 is the generator, -1 before the last), or at the end but before those that belong
+        closer to it."""
         if insert_at is None:
             insert_at = len(self.steps)
             while insert_at > 1 and self.steps[insert_at - 1].affinity > step.affinity:
                 insert_at -= 1
-        elif insert_at < 1:
+        elif insert_at == 0 or -insert_at >= len(self.steps):
             raise SchemaError("Step 0 of a pipe is its generator and stays there.", hint="insert_at starts at 1")
         self.steps.insert(insert_at, step)
 

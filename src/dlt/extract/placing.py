@@ -256,6 +256,13 @@ class _Home:
 
     def make(self, name: str, hints: Hints, item: Any = None) -> Place:
         table = with_cursor(table_of(hints, name, self.resource.name, item), self.resource)
+        if table.parent is not None:
+            raise ResourceError(
+                f"The rows of the resource {self.resource.name!r} cannot be nested in the table {table.parent!r}.",
+                resource=self.resource.name,
+                table=name,
+                hint="take parent_table_name away, and declare lists inside of rows with nested_hints",
+            )
         if name in self.variants:
             table = table.with_(variant_name=name)
         nested: dict[Path, Table] = dict(nested_tables(hints, name, self.resource.name, item))

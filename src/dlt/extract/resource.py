@@ -213,18 +213,25 @@ class DltResource:
         self._pipe.add(Step("metrics", metrics_f), insert_at)
         return self
 
-    def add_step(self, transform: Any, insert_at: int | None = None) -> Self:
+    def add_step(self, item_transform: Any, insert_at: int | None = None) -> Self:
         """Call an object with what passes (an item or a page) and its mark, or without the mark if it takes one argument.
         An incremental lets pass what is new."""
         from dlt.extract.incremental import Incremental
 
-        if isinstance(transform, Incremental):
-            self.set_incremental(transform)
+        if isinstance(item_transform, Incremental):
+            if (known := self.incremental) is not None:
+                raise ResourceError(
+                    f"The resource {self.name!r} has the incremental {known.cursor_path!r}, and its rows can follow only one cursor.",
+                    resource=self.name,
+                    cursor=item_transform.cursor_path,
+                    hint="apply_hints(incremental=...) puts another one in its place",
+                )
+            self.set_incremental(item_transform)
             if insert_at is not None:
                 self._pipe.remove("incremental")
-                self._pipe.add(Step("incremental", transform), insert_at)
+                self._pipe.add(Step("incremental", item_transform), insert_at)
             return self
-        return self._add("raw", transform, insert_at)
+        return self._add("raw", item_transform, insert_at)
 
     def _add(self, kind: StepKind, call: Any, insert_at: int | None) -> Self:
         if not callable(call):
@@ -314,7 +321,7 @@ class DltResource:
         if validator is not None:
             self._pipe.add(Step("validate", validator))
 
-    def pipe_data_from(self, data_from: Any) -> None:
+    def pipe_data_from(self, data_from: Any) -> Self:
         """Feed this transformer the items of another resource, or of a function or iterable."""
         if not self.is_transformer:
             raise ResourceError(
@@ -324,11 +331,12 @@ class DltResource:
             )
         if isinstance(data_from, Pipe):
             self._pipe.parent = data_from
-            return
+            return self
         if not isinstance(data_from, DltResource):
             name = name_of_callable(data_from) or f"{self.name}_data"
             data_from = DltResource.from_data(data_from, name=name, section=self.section, selected=False)
         self._pipe.parent = data_from._pipe  # noqa: SLF001
+        return self
 
     def __or__(self, other: Any) -> DltResource:
         """`resource | transformer` feeds the transformer and returns it; a function becomes a step of this resource."""
@@ -341,8 +349,7 @@ class DltResource:
 
     def __ror__(self, data: Any) -> Self:
         """`[1, 2] | transformer` feeds it the items of anything that can be iterated."""
-        self.pipe_data_from(data)
-        return self
+        return self.pipe_data_from(data)
 
     __rshift__, __rrshift__ = __or__, __ror__
 
@@ -392,8 +399,8 @@ class DltResource:
                 )
             self._variants = {**self._variants, name: merge_hints(self.hints_for(name), hints_template)}
             return self
-        self._hints = merge_hints(self._hints, hints_template)
-        if (validator := self._hints.get("validator")) is not self.validator:
+        before, self._hints = self._hints, merge_hints(self._hints, hints_template)
+        if (validator := self._hints.get("validator")) is not before.get("validator"):
             self.validator = validator
         if hints_template.get("incremental") is not None:
             self._pipe.remove("incremental")
@@ -493,9 +500,11 @@ class DltResource:
         table = self.compute_table_schema(item, meta)
         return [table, *self.compute_nested_table_schemas(table["name"], naming, item, meta)]
 
-    def get_nested_hints(self) -> Any:
-        """Hints for nested tables by key, or path of keys."""
-        return self.nested_hints
+    def get_nested_hints(
+        self, root_table_name: str, naming: Any, item: Any = None, meta: Any = None
+    ) -> Iterator[tuple[str, str, Hints]]:
+        """Name of each table for which there are nested hints, name of its parent, and the hints."""
+        return hinting.named_nested_hints(self._table(item, meta)[1], root_table_name, naming, item)
 
     def _table(self, item: Any, meta: Any) -> tuple[Table, Hints]:
         name, hints = self.table_name, self._hints

@@ -94,18 +94,18 @@ class ResourceDict(dict[str, DltResource]):
     @property
     def extracted_pipes(self) -> list[Pipe]:
         """The pipes that run when the selected resources are loaded."""
-        return list(self.extracted)
+        return [resource._pipe for resource in self.extracted]  # noqa: SLF001
 
     @property
-    def extracted(self) -> dict[Pipe, DltResource]:
-        """What runs when the selected resources are loaded: these and what feeds them, by pipe."""
+    def extracted(self) -> list[DltResource]:
+        """What runs when the selected resources are loaded: these and what feeds them."""
         found: dict[Pipe, DltResource] = {}
         for resource in self.selected.values():
             pipe: Pipe | None = resource._pipe  # noqa: SLF001
             while pipe is not None:
                 found[pipe] = self.with_pipe(pipe)
                 pipe = pipe.parent
-        return found
+        return list(found.values())
 
     @property
     def selected_dag(self) -> list[tuple[str, str]]:
@@ -137,13 +137,13 @@ class ResourceDict(dict[str, DltResource]):
             resource.selected = name in names
         return self.selected
 
-    def detach(self, name: str | None = None) -> DltResource:
+    def detach(self, resource_name: str | None = None) -> DltResource:
         """A copy of a resource that belongs to no source; of the only one without a name."""
-        if name is None:
+        if resource_name is None:
             if len(self) != 1:
                 raise ResourceError(f"Which of {len(self)} resources?", resources=", ".join(self), hint="give its name")
-            name = next(iter(self))
-        return self[name]._clone()  # noqa: SLF001
+            resource_name = next(iter(self))
+        return self[resource_name]._clone()  # noqa: SLF001
 
     def update(self, *_args: object, **_kwargs: object) -> NoReturn:
         """Not available: use `add`."""

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 PAGE = 4096  # rows pulled at once at most
 CELLS = 1 << 18  # values of these rows, by the size of one of them
 PATIENCE = 0.05  # seconds that rows of a slow generator wait for others
-GROUPS = (list, tuple, AbstractSet, range, KeysView, ValuesView)  # whose items are those of the function that returns it
+GROUPS = (
+    list,
+    tuple,
+    AbstractSet,
+    range,
+    KeysView,
+    ValuesView,
+)  # whose items are those of the function that returns it
 
 
 def NOTHING() -> None:  # noqa: N802 - a value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +15,8 @@ from dlt.extract.resources import ResourceDict, share_memo
 
 if TYPE_CHECKING:
     from dlt.schema.schema import Schema
+
+logger = logging.getLogger("dlt")
 
 
 class DltSource:
@@ -282,8 +285,10 @@ def sources_of(
     """
     hints = {"table_name": table_name, **hints}
     sources = list(_sources(data, schema_name, section, table_name, schema))
+    cursors: set[tuple[str, str]] = set()
     for source in sources:
         source.check_fresh()
+        _check_cursors(source, cursors)
         if schema is not None and source.schema is not schema:
             source.schema = schema
         if hints.get("schema_contract") is not None:
@@ -292,6 +297,20 @@ def sources_of(
             for resource in source.selected_resources.values():
                 resource.merge_hints(hints)
     return sources
+
+
+def _check_cursors(source: DltSource, known: set[tuple[str, str]]) -> None:
+    """Warn when two resources of one run have one cursor: the second begins where the first one ended."""
+    for resource in source.selected_resources.values():
+        key = (source.name, resource.name)
+        if key in known and (found := resource.incremental) is not None and found.end_value is None:
+            logger.warning(
+                "%s comes more than once in this run, and its cursor %s is one: rows that are not after those of the first are "
+                "left out. Name them apart with resource.with_name(...).",
+                resource.name,
+                found.cursor_path,
+            )
+        known.add(key)
 
 
 def _sources(

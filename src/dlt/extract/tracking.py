@@ -22,7 +22,7 @@ from dlt.extract.cursor import (
     take_rows,
     take_table,
 )
-from dlt.extract.order import Keys, OrderError, adapted, bound_key, lagged
+from dlt.extract.order import Keys, OrderError, adapted, bound_key, keys_of, lagged
 from dlt.extract.pipe import kind_of
 from dlt.extract.versions import Versions
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from dlt.extract.incremental import Incremental
 
+KEEP_OR_LEAVE = 'on_cursor_value_missing="include" keeps such rows, "exclude" leaves them out'
 logger = logging.getLogger("dlt")
 Column = Listed | Columnar
 
@@ -66,21 +67,21 @@ class Tracker:
         self.start = self._start()
         same = given.range_start == "closed" and self.end is None and not (given.lag and self.newest is not None)
         self.key = key if same else ()
+        ours = self.entry if self.entry.get("of") == _seal(self.entry) else {}  # else dlt 1.x changed the state since
         self.versions: Versions | None = None
         if merged_by and same and self.state is not None:
-            known = self.entry.get("versions") if self.entry.get("of") == _seal(self.entry) else None
-            self.versions = Versions(merged_by, known or ())
+            self.versions = Versions(merged_by, ours.get("versions") or ())
         self.marks = self.key is None and bool(key_before)  # the hashes are others than dlt 1.x would have made
-        self.sealed = self.entry.get("of") == _seal(self.entry)  # dlt 1.x did not change the state since
-        rows = self.entry.get("rows") if self.marks and self.sealed else None
+        hashes = self.entry.get("unique_hashes") or ()
+        rows = ours.get("rows") if self.marks else None
         self.key_before = key_before if self.marks else None
         self.old_key = self.key_before if rows is None else None
-        self.by_key = as_stored(self.entry.get("unique_hashes") or ()) if self.marks else set()
-        self.stored = (
-            as_stored(self.entry.get("unique_hashes") or () if rows is None else rows) if self.exact else set()
-        )
-        self.before_1_29 = any(len(one) > HASH_LENGTH for one in self.entry.get("unique_hashes") or ())
-        known = self.entry.get("boundary") if self.exact and self.sealed else None
+        self.by_key = as_stored(hashes) if self.marks else set()
+        self.stored = as_stored(hashes if rows is None else rows) if self.exact else set()
+        if self.key is None:
+            self.stored |= set(ours.get("versions") or ())  # of runs that merged
+        self.before_1_29 = any(len(one) > HASH_LENGTH for one in hashes)
+        known = ours.get("boundary") if self.exact else None
         self.sketch = Sketch.from_state(known) if known else None
         self.ahead = set(self.entry.get("ahead") or ()) if self.exact else set()
         self.boundary = set(self.stored)
@@ -112,10 +113,11 @@ class Tracker:
         given = self.given
         if not given.lag or self.newest is None or given.end_value is not None or self.entry.get("last_value") is None:
             return self.before
+        limit, declared = given.initial_value, self.declared
         try:
-            return lagged(self.before, given.lag, self.newest, given.initial_value, self.declared)
+            return lagged(self.before, given.lag, self.zone, newest=self.newest, limit=limit, declared=declared)
         except OrderError as wrong:
-            raise self.failed(str(wrong), hint="take lag= away, or give the cursor a type") from None
+            raise self.failed(wrong) from None
 
     @property
     def exact(self) -> bool:
@@ -135,18 +137,31 @@ class Tracker:
             return False
         return self.end_out if self.goes_forward else self.start_out
 
-    def failed(self, message: str, **more: Any) -> SchemaError:
+    def failed(self, wrong: OrderError) -> SchemaError:
         return SchemaError(
-            f"The cursor {self.given.cursor_path!r} of the resource {self.resource_name!r} cannot be followed: {message}.",
+            f"The cursor {self.given.cursor_path!r} of the resource {self.resource_name!r} cannot be followed: {wrong}.",
             resource=self.resource_name,
             cursor=self.given.cursor_path,
             start_value=None if self.start is None else repr(self.start),
             end_value=None if self.end is None else repr(self.end),
-            **{
-                "hint": "give the cursor a type, as dlt.sources.incremental[int](...), or make the values alike",
-                **more,
-            },
+            hint=wrong.hint,
         )
+
+    def advance(self, value: Any) -> None:
+        """Move the cursor on to a value, if it is not there already."""
+        call, last = self.given.last_value_func, self.last
+        try:
+            if last is None or self.newest is None:
+                moved = call((value,) if last is None else (value, last))
+            else:
+                like = keys_of([value], self.declared)
+                key = self.bound(last, like)
+                moved = last if call((like.keys[0], key)) == key else value
+        except OrderError as wrong:
+            raise self.failed(wrong) from None
+        if last is None or moved != last:
+            self.last, self.moved = moved, True
+            self.forget_last()
 
     # ---- pages
 
@@ -158,6 +173,13 @@ class Tracker:
         made.passed, made.versions = None, None
         made.admit([row.data if kind_of(type(row)) == "mark" else row for row in rows if row is not None])
         return made
+
+    def pass_over(self, item: Any) -> None:
+        """Look at rows that a limit leaves out: only whether they come in the order that was declared."""
+        if self.given.row_order is not None and not self.unordered:
+            seen = self.with_rows(())
+            seen.admit(item)
+            self.unordered = seen.unordered
 
     def admit(self, item: Any, mark: Any = None) -> Any:
         """What is new of a row, a page or a table; None when nothing is."""
@@ -174,8 +196,11 @@ class Tracker:
         whole = page if table else item  # a stream of Arrow can be read only once
         if not rows:
             return whole
-        taken = self.taken(page, table=table)
-        column = self.cut(page, taken, table=table) if len(taken.column) else taken.column
+        try:
+            taken = self.taken(page, table=table)
+            column = self.cut(page, taken, table=table) if len(taken.column) else taken.column
+        except OrderError as wrong:
+            raise self.failed(wrong) from None
         loose = [*taken.without, *taken.absent] if self.given.on_cursor_value_missing == "include" else []
         count = len(column) + len(loose)
         if count == rows:
@@ -190,40 +215,33 @@ class Tracker:
 
     def taken(self, page: Any, *, table: bool) -> Taken:
         path = self.given.cursor_path
-        try:
-            take = take_table if table else take_rows
-            taken = take(page, path, self.declared)
-        except OrderError as wrong:
-            raise self.failed(str(wrong)) from None
+        taken = (take_table if table else take_rows)(page, path, self.declared)
         if self.given.on_cursor_value_missing == "raise" and (taken.absent or taken.without):
-            position = (taken.absent or taken.without)[0]
+            row = plain_rows(page, [(taken.absent or taken.without)[0]])[0]
             what = "does not have" if taken.absent else "has no value in"
             raise ResourceError(
                 f"A row of the resource {self.resource_name!r} {what} the cursor {path!r}.",
                 resource=self.resource_name,
                 cursor=path,
-                row=repr(plain_rows(page, [position])[0])[:200],
-                hint='on_cursor_value_missing="include" keeps such rows, "exclude" leaves them out',
+                row=repr(row)[:200],
+                hint=_way_out(path, row) if taken.absent else KEEP_OR_LEAVE,
             )
         return taken
 
     def bound(self, value: Any, like: Keys) -> Any:
         if value is None:
             return None
-        try:
-            if not self.warned and adapted(value, like):
-                self.warned = True
-                logger.warning(
-                    "The cursor %s of %s: %s is read in the time zone %s, as the rows %s one.",
-                    self.given.cursor_path,
-                    self.resource_name,
-                    value,
-                    self.zone,
-                    "have" if like.aware else "do not have",
-                )
-            return bound_key(value, like, self.declared, self.zone)
-        except OrderError as wrong:
-            raise self.failed(str(wrong)) from None
+        if not self.warned and adapted(value, like):
+            self.warned = True
+            logger.warning(
+                "The cursor %s of %s: %s is read in the time zone %s, as the rows %s one.",
+                self.given.cursor_path,
+                self.resource_name,
+                value,
+                self.zone,
+                "have" if like.aware else "do not have",
+            )
+        return bound_key(value, like, self.declared, self.zone)
 
     def cut(self, page: Any, taken: Taken, *, table: bool) -> Column:
         """The rows of a page that are in the range and were not loaded before; moves the cursor."""
@@ -236,6 +254,11 @@ class Tracker:
                 )
             return self.cut_by_call(page, taken)
         like, newest = taken.like, self.newest
+        if taken.finer and self.given.range_start == "open":
+            raise OrderError(
+                "the instants have nanoseconds, which the state does not keep: an open start would leave out rows",
+                'use range_start="closed"',
+            )
         start, end, last = (self.bound(value, like) for value in (self.start, self.end, self.last))
         if not (fits(taken, start) and fits(taken, end) and fits(taken, last)):
             taken = listed(taken)
@@ -255,14 +278,8 @@ class Tracker:
         if not len(column):
             return column
         whole = column
-        if start is not None and (self.stored or self.sketch):
-            column = self.without_known(page, column, start)
-        if start is not None and self.versions is not None and (same := self.unchanged(page, column.at(start))):
-            column = column.without(same)
-        if self.ahead and len(column):
-            column = self.without_ahead(page, column)
-        if self.passed is not None:
-            self.note_passed(page, column)
+        knows = start is not None and (self.stored or self.sketch or self.versions)
+        column = self.without_loaded(page, column, column.at(start) if knows else ())
         self.move(page, whole, last)
         return column
 
@@ -311,11 +328,21 @@ class Tracker:
         if self.before_1_29:
             yield self.old_key or self.key, True
 
-    def without_known(self, page: Any, column: Column, start: Any) -> Column:
+    def without_loaded(self, page: Any, column: Column, ties: Sequence[int]) -> Column:
+        """Leave out rows that were loaded. ties: the positions of rows at the start."""
+        if ties and self.versions is not None:
+            same = self.unchanged(page, ties)
+            column = column.without(same) if same else column
+        elif ties and (self.stored or self.sketch):
+            column = self.without_known(page, column, ties)
+        if self.ahead and len(column):
+            column = self.without_ahead(page, column)
+        if self.passed is not None:
+            self.note_passed(page, column)
+        return column
+
+    def without_known(self, page: Any, column: Column, ties: Sequence[int]) -> Column:
         """Leave out the rows at the start that were loaded; while that cannot be told yet, they are held back."""
-        ties = column.at(start)
-        if not ties:
-            return column
         found = list(self.hashes(page, ties, self.key))
         if self.sketch is not None:
             self.held.append((select(page, ties), self.mark, found))
@@ -341,10 +368,7 @@ class Tracker:
 
     def move(self, page: Any, column: Column, last: Any) -> None:
         """Move the cursor to the furthest of these rows."""
-        try:
-            low, high = column.bounds()
-        except OrderError as wrong:
-            raise self.failed(str(wrong), hint="use another cursor, or a last_value_func of your own") from None
+        low, high = column.bounds()
         best = high if self.newest else low
         if last is None or (best > last if self.newest else best < last):
             self.last, self.moved = column.value_of(best), True
@@ -356,7 +380,7 @@ class Tracker:
 
     def unchanged(self, page: Any, positions: Sequence[int]) -> set[int]:
         """The positions of rows at the start that the destination, which merges, has as they are."""
-        if self.versions is None or self.mark is not None or not positions:
+        if self.versions is None or self.mark is not None:
             return set()
         return self.versions.unchanged(page, positions)
 
@@ -382,6 +406,7 @@ class Tracker:
         column = taken.column
         assert isinstance(column, Listed)
         dropped: set[int] = set()
+        ties: list[int] = []
         for position, value in zip(column.positions, column.values, strict=True):
             if self.end is not None:
                 beyond = call((value, self.end)) != self.end
@@ -398,20 +423,14 @@ class Tracker:
                     self.start_out = True
                     dropped.add(position)
                     continue
-                if self.exact and next(self.hashes(page, [position], self.key)) in self.stored:
-                    dropped.add(position)
-                    continue
-                dropped |= self.unchanged(page, [position])
+                ties.append(position)
             elif self.start is not None and call((value, self.start)) == self.start:
                 self.start_out = True
                 dropped.add(position)
                 continue
             if value == self.last:
                 self.note_last(page, [position])
-        left = column.without(dropped) if dropped else column
-        if self.passed is not None:
-            self.note_passed(page, left)
-        return left
+        return self.without_loaded(page, column.without(dropped) if dropped else column, ties)
 
     # ---- the end
 
@@ -430,10 +449,8 @@ class Tracker:
         if not held or self.sketch is None:
             return []
         every = [one for _, _, hashes in held for one in hashes]
-        if limited:  # a part of the rows says nothing about the others
-            found = self.sketch.new_among(every) if len(set(every)) >= self.sketch.count else None
-        else:
-            found = self.sketch.new_among(every)
+        told = not limited or len(set(every)) >= self.sketch.count  # a part of the rows says nothing about the others
+        found = self.sketch.new_among(every) if told else None
         if found is None:
             logger.warning(
                 "The cursor %s of %s: %s rows have the value %r, at which the last run ended with %s rows. They have changed too "
@@ -494,10 +511,11 @@ class Tracker:
             return {"ahead": sorted(found)} if found else {}
         logger.warning(
             "%s was cut short and its rows come in no declared order: the cursor %s stays at %r, and the next run loads the "
-            "rows of this one again. Declare row_order=, or use merge with a primary key.",
+            "rows of this one again. Declare row_order=%s.",
             self.resource_name,
             self.given.cursor_path,
             self.before,
+            ", or use merge with a primary key" if self.versions is None else "",
         )
         return {}
 
@@ -505,3 +523,12 @@ class Tracker:
 def _seal(entry: Mapping[str, Any]) -> str:
     """Tells whether somebody who keeps the other values of a state has changed these."""
     return hash_of([entry.get("last_value"), sorted(entry.get("unique_hashes") or ())])
+
+
+def _way_out(path: str, row: Any) -> str:
+    """What to do about a cursor that the row has not: it may be misspelt."""
+    from difflib import get_close_matches
+
+    names = {name.lower(): name for name in row if isinstance(name, str)} if isinstance(row, Mapping) else {}
+    near = get_close_matches(path.lower(), names, 1)
+    return f"did you mean {names[near[0]]!r}? If not, {KEEP_OR_LEAVE}" if near else KEEP_OR_LEAVE

@@ -61,10 +61,12 @@ def load_package(
     max_tries: int = 5,
     resumed: bool = False,
     on_step: Callable[[Step, Applied], None] = lambda _step, _applied: None,
+    described: Callable[[Manifest], Manifest] = lambda manifest: manifest,
 ) -> Manifest:
     """Load one normalised package and move it to `loaded`. Returns its last manifest, with the ledger and the results.
 
-    commit: makes the rows of dlt's own tables, given the open session. Passing troubles (RetryableError, lost connections)
+    commit: makes the rows of dlt's own tables, given the open session. described: adds to the manifest, whenever it is
+    written, what code of the user keeps with the package. Passing troubles (RetryableError, lost connections)
     are tried again up to `max_tries` times; every other error leaves the package where it is and the destination as it
     was. Each failure is noted in the manifest.
     """
@@ -74,7 +76,7 @@ def load_package(
 
     def work(tries: int) -> Manifest:
         now = manifest if tries == 1 else store.read(load_id)
-        return _try(now, store, destination, dataset, tables, commit, resumed or tries > 1, on_step)
+        return _try(now, store, destination, dataset, tables, commit, resumed or tries > 1, on_step, described)
 
     def note(error: Exception, tries: int) -> None:
         try:
@@ -82,7 +84,7 @@ def load_package(
         except (OSError, DltError) as trouble:
             error.add_note(f"This could not be noted in the manifest of load package {load_id}: {trouble}")
 
-    return store.finish(patiently(work, max_tries, note), LOADED)
+    return store.finish(described(patiently(work, max_tries, note)), LOADED)
 
 
 def failure(error: BaseException, step: str, **more: Any) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def _try(
     commit: Callable[[Session], Mapping[str, list[dict[str, Any]]]],
     resumed: bool,
     on_step: Callable[[Step, Applied], None],
+    described: Callable[[Manifest], Manifest],
 ) -> Manifest:
     folder = store.find(manifest.load_id)
     progress = dict(manifest.progress)
@@ -127,7 +130,7 @@ def _try(
                     if isinstance(step, Commit):
                         _balance(ledger, caps.keeps_state)
                         # who finds the load committed after a crash finds its books too
-                        store.update(manifest.with_(ledger=ledger, result=result, progress=progress))
+                        store.update(described(manifest.with_(ledger=ledger, result=result, progress=progress)))
                     _book(ledger, step, applied := runner(step))
                     on_step(step, applied)
                 continue
@@ -138,7 +141,7 @@ def _try(
                 result["files"].update(applied.locations)
                 if not caps.transactions:
                     progress["steps"] = runner.journal
-                    store.update(manifest.with_(progress=progress))
+                    store.update(described(manifest.with_(progress=progress)))
         result["committed_at"] = _now()
     return manifest.with_(ledger=ledger, result=result, progress={})
 

@@ -142,7 +142,11 @@ class Store:
         """The folder of a sealed package."""
         path = self._folder(load_id)
         if path is None:
-            raise PackageError(f"There is no load package {load_id}.", folder=str(self.folder))
+            raise PackageError(
+                f"There is no load package {load_id}.",
+                folder=str(self.folder),
+                hint="pipeline.list_completed_load_packages() has those that are loaded",
+            )
         return path
 
     def _folder(self, load_id: str) -> Path | None:

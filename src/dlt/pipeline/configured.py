@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +13,7 @@ from dlt.errors import ConfigError, NotBuilt
 KEYS = frozenset(
     {"pipelines_dir", "pipeline_salt", "dataset_name", "import_schema_path", "export_schema_path", "refresh"}
     | {"progress", "dev_mode", "destination_type", "destination_name", "dataset_name_layout", "staging_type"}
-    | {"staging_name", "use_single_dataset"}
+    | {"staging_name", "use_single_dataset", "raise_on_failed_jobs"}
 )
 
 
@@ -23,6 +25,7 @@ def completed(
     Raises ConfigError for a value of the wrong type, NotBuilt for a key that would have no effect.
     """
     arguments, config = dict(arguments), dict(config)
+    _check_single(config.pop("use_single_dataset", None), name)
     if not keys_mentioned(KEYS):
         return arguments, config
     arguments |= {key: value for key, value in _texts(name).items() if arguments.get(key) is None}
@@ -35,10 +38,21 @@ def completed(
     check_layout(config["dataset_name_layout"])
     if _text("staging_type", name) is not None or _text("staging_name", name) is not None:
         raise NotBuilt("A staging destination is not available in this version.", hint="take staging_type away")
-    single = setting(f"pipelines.{name}.use_single_dataset", "use_single_dataset", default=True, pipeline=name)
-    if not single:
-        raise NotBuilt("A data set for each schema is not available in this version.", key="use_single_dataset")
+    if not setting("load.raise_on_failed_jobs", default=True, pipeline=name):
+        raise NotBuilt("A failed load is always an error.", key="load.raise_on_failed_jobs", hint="take it away")
     return arguments, config
+
+
+def _check_single(given: bool | None, name: str) -> None:
+    if given is None and keys_mentioned(KEYS):
+        given = setting(f"pipelines.{name}.use_single_dataset", "use_single_dataset", default=True, pipeline=name)
+    if given is not None and not given:
+        raise NotBuilt("A data set for each schema is not available in this version.", key="use_single_dataset")
+
+
+def salt_of(name: str) -> str:
+    """The salt of a pipeline that has none of its own."""
+    return base64.b64encode(hashlib.sha3_256(name.encode()).digest()).decode()
 
 
 def check_layout(layout: str | None) -> None:

@@ -15,6 +15,7 @@ CONFIG = (
     "dataset_name_layout",
     "restore_from_destination",
     "enable_runtime_trace",
+    "use_single_dataset",
 )  # fields of the configuration
 
 
@@ -106,6 +107,7 @@ def attach(
     staging: Any = None,
     progress: Any = None,
     dataset_name: str | None = None,
+    **config: Any,
 ) -> Pipeline:
     """The pipeline of this name that ran before: from its work directory, else restored from `destination`.
 
@@ -122,6 +124,7 @@ def attach(
         progress=progress,
         dataset_name=dataset_name,
         _keep=True,
+        **config,
     )
     if not made.workdir.exists:
         if destination is not None:

@@ -130,6 +130,8 @@ def _hints(resource: DltResource) -> dict[str, Any]:
 def _hint_text(value: Any) -> str:
     if callable(value):
         return f"function {getattr(value, '__qualname__', type(value).__name__)}"
+    if isinstance(value, Mapping):  # keys may be paths of keys
+        value = {key if isinstance(key, str) else ".".join(key): one for key, one in value.items()}
     return json.dumps(value, default=lambda one: type(one).__name__, ensure_ascii=False)
 
 

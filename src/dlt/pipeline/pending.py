@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dlt")
 
+WAITING_IN_DLT = ("normalize/extracted", "load/normalized")  # folders of dlt 1.31 in the same work directory
 LEFT = "sync"  # the step of a failure: the state that a package stands on was left
 
 # troubles of this machine and its surroundings: they say nothing against a package
@@ -35,6 +37,7 @@ SURROUNDINGS = (RetryableError, ConfigError, MissingExtra, OSError, MemoryError)
 
 def take_up(pipeline: Pipeline) -> None:
     """Go on from where the last process ended, however it did. To be called first by who holds the lock."""
+    _check_left_by_dlt(pipeline)
     packages = pipeline.workdir.packages
     packages.recover()
     if pipeline.workdir.changed:
@@ -47,6 +50,19 @@ def take_up(pipeline: Pipeline) -> None:
     if pipeline.first_run and packages.committed():
         pipeline.state["_local"]["first_run"] = False
         pipeline.save()
+
+
+def _check_left_by_dlt(pipeline: Pipeline) -> None:
+    """Packages of dlt 1.31 are files of its own, but the state in this folder stands behind them: going on would leave
+    out their rows."""
+    for folder in WAITING_IN_DLT:
+        with suppress(OSError):
+            if waiting := os.listdir(pipeline.workdir.path / folder):  # noqa: PTH208 - a path object for each costs more
+                raise PackageError(
+                    "A load package that dlt 1.31 began waits in the work directory, and only dlt 1.31 can read it.",
+                    folder=str(pipeline.workdir.path / folder / min(waiting)),
+                    hint="finish it there: pip install dlt==1.31.0 in another environment, and pipeline.run() without data",
+                )
 
 
 # ---- finishing

@@ -15,13 +15,16 @@ from dlt.config.settings import RunSettings, data_dir, run_settings
 from dlt.errors import DltError, FatalError, PackageError, StepFailed
 from dlt.package.manifest import EXTRACTED, FAILED, LOADED, NORMALIZED
 from dlt.pipeline import state as states
+from dlt.pipeline.configured import salt_of
 from dlt.pipeline.infos import ExtractInfo, LoadInfo, LoadJobInfo, LoadPackageInfo, NormalizeInfo, package_info
 from dlt.pipeline.logs import configure
 from dlt.pipeline.metrics import extract_metrics, load_metrics, normalize_metrics
 from dlt.pipeline.options import PLANNED, check_refresh, refuse
 from dlt.pipeline.progress import collector_of, show_files
 from dlt.pipeline.slack import tell_loaded
+from dlt.pipeline.telling import tell_begun, tell_ended
 from dlt.pipeline.trace import PipelineTrace, execution_context
+from dlt.pipeline.tracebacks import brief
 from dlt.pipeline.workdir import WorkDir, check_name
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ class Pipeline:
         configure(pipeline_name)
         self.collector = collector_of(progress)
         self.pipelines_dir = str(Path(pipelines_dir) if pipelines_dir else data_dir() / "pipelines")
-        self.pipeline_salt = pipeline_salt
+        self.pipeline_salt = pipeline_salt or salt_of(pipeline_name)
         self.import_schema_path, self.export_schema_path = import_schema_path, export_schema_path
         if import_schema_path or export_schema_path:
             self.schema_files.check()
@@ -176,6 +179,8 @@ class Pipeline:
     @property
     def destination(self) -> Destination | None:
         """The destination; None when none was given and nothing was loaded yet."""
+        if self._destination is None and self._state.get("destination_type"):
+            return self.need_destination()
         return self._destination
 
     @destination.setter
@@ -320,6 +325,8 @@ class Pipeline:
             self.parked = []
         assert self._trace is not None
         step = self._trace.begin(name)
+        if self.collector is not None:
+            tell_begun(self, self._trace, name, outer=outer)
         found: dict[str, Any] = {}
         self.found = found
         self.activate()
@@ -350,6 +357,8 @@ class Pipeline:
             raise
         finally:
             self._trace.end(step, found.get("info"), failure)
+            if self.collector is not None:
+                tell_ended(self, self._trace, step, outer=outer)
             if outer and self.settings.enable_runtime_trace and self.workdir.path.exists():
                 with self._only_logged("The trace"):
                     self._trace.save(self.workdir.path / "trace.json")
@@ -386,6 +395,7 @@ class Pipeline:
         except (DltError, OSError) as error:
             logger.warning("%s of pipeline %s could not be written: %s", what, self.pipeline_name, error)
 
+    @brief
     def run(
         self,
         data: Any = None,
@@ -464,6 +474,7 @@ class Pipeline:
                 put_back(self, load_ids)
             raise
 
+    @brief
     def extract(
         self,
         data: Any,
@@ -511,6 +522,7 @@ class Pipeline:
                 found["info"] = self._info(NormalizeInfo, built)
         return built
 
+    @brief
     def normalize(self, workers: int = 1) -> NormalizeInfo | None:
         """Turn extracted packages into packages that can be loaded. None when the pipeline has no schema yet."""
         from dlt.pipeline.pending import each
@@ -526,6 +538,7 @@ class Pipeline:
             found["info"] = info
             return info
 
+    @brief
     def load(
         self,
         destination: Any = None,

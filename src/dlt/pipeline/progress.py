@@ -389,7 +389,7 @@ def collector_of(progress: Any) -> Collector | None:
         if progress not in BY_NAME:
             raise ValueError(f"{progress!r} is no progress collector: use one of {', '.join(BY_NAME)}")
         return BY_NAME[progress]()
-    if isinstance(progress, NullCollector):
+    if type(progress) is NullCollector:
         return None
     if not callable(getattr(progress, "update", None)):
         raise TypeError(f"{progress!r} is no progress collector: derive it from dlt.progress.Collector")

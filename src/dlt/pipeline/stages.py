@@ -308,7 +308,9 @@ def load(pipeline: Pipeline, load_id: str, *, resumed: bool) -> Manifest:
         tries = pipeline.settings.max_load_tries
         try:
             on_step = step_counter(pipeline.collector, manifest)
-            return load_package(manifest, *place, commit, max_tries=tries, resumed=resumed, on_step=on_step)
+            return load_package(
+                manifest, *place, commit, max_tries=tries, resumed=resumed, on_step=on_step, described=described
+            )
         except DestinationRefused as error:
             fail = pipeline.settings.fail_on_bad_rows
             found = without_refused(manifest, *place, schema, error, fail=fail)
@@ -318,18 +320,17 @@ def load(pipeline: Pipeline, load_id: str, *, resumed: bool) -> Manifest:
         return attempt(found)
 
     with package_at_work(load_id, states.decoded(manifest.package_state)) as kept:
+
+        def described(manifest: Manifest) -> Manifest:
+            return manifest.with_(package_state=states.encoded(kept))
+
         try:
             done = attempt(manifest)
-        finally:
-            _keep_state(packages, manifest, states.encoded(kept))
+        except BaseException:
+            packages.update(described(packages.read(load_id)))
+            raise
     note_loaded(pipeline, done)
     return done
-
-
-def _keep_state(packages: Store, manifest: Manifest, state: Mapping[str, Any]) -> None:
-    """Keep what a destination left in the state of a package, also when the load failed."""
-    if state != manifest.package_state:
-        packages.update(packages.read(manifest.load_id).with_(package_state=state))
 
 
 def note_loaded(pipeline: Pipeline, manifest: Manifest) -> None:

@@ -36,7 +36,7 @@ def encoded(value: Any) -> Any:
     """A value as plain JSON values: types that JSON does not have become marked texts."""
     match value:
         case Mapping():
-            return {str(key): encoded(item) for key, item in value.items()}
+            return {str(key): encoded(item) for key, item in list(value.items())}  # threads may add to it meanwhile
         case list() | tuple() | set() | frozenset():
             return [encoded(item) for item in value]
         case decimal.Decimal():

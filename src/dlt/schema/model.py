@@ -12,6 +12,16 @@ from dlt.errors import SchemaError
 DataType = Literal["text", "double", "bool", "timestamp", "bigint", "binary", "json", "decimal", "wei", "date", "time"]
 WriteDisposition = Literal["append", "replace", "merge", "skip"]
 DATA_TYPES: tuple[str, ...] = get_args(DataType)
+USUAL_NAMES = {  # of data types in Python and SQL, with the names here
+    **dict.fromkeys(("str", "string", "varchar", "char"), "text"),
+    **dict.fromkeys(("int", "integer", "long", "int64", "smallint"), "bigint"),
+    **dict.fromkeys(("float", "float64", "real", "number"), "double"),
+    **dict.fromkeys(("datetime", "timestamptz"), "timestamp"),
+    **dict.fromkeys(("dict", "list", "object", "array", "struct"), "json"),
+    **dict.fromkeys(("bytes", "blob"), "binary"),
+    "boolean": "bool",
+    "numeric": "decimal",
+}
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 # names of the columns and tables that dlt adds itself
@@ -76,7 +86,7 @@ class Column:
         if given.get("data_type") == "complex":
             given["data_type"] = "json"
         if (kind := given.get("data_type")) is not None and kind not in DATA_TYPES:
-            raise SchemaError(f"Unknown data type {kind!r}.", column=name, hint="use one of " + ", ".join(DATA_TYPES))
+            raise SchemaError(f"Unknown data type {kind!r}.", column=name, hint=_type_hint(kind))
         extra = {key: given.pop(key) for key in list(given) if key not in COLUMN_FIELDS}
         if wrong := [key for key in extra if not key.startswith("x-")]:
             raise SchemaError(f"Unknown column hint {wrong[0]!r}.", column=name, hint=_known(wrong[0], COLUMN_FIELDS))
@@ -159,6 +169,12 @@ class Table:
 
 
 TABLE_FIELDS = tuple(f.name for f in fields(Table) if f.name not in ("name", "extra"))
+
+
+def _type_hint(wrong: Any) -> str:
+    """What to write for a data type that is not known."""
+    meant = USUAL_NAMES.get(str(wrong).lower())
+    return f"did you mean {meant!r}? There are " * bool(meant) + "use one of " * (not meant) + ", ".join(DATA_TYPES)
 
 
 def _known(wrong: str, names: Iterable[str]) -> str:

@@ -25,9 +25,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The module of credentials, loaded when it is first used."""
-    if name == "credentials":
+    """The modules of credentials and configuration, loaded when they are first used."""
+    if name in ("config", "credentials"):
         from importlib import import_module
 
-        return import_module("dlt.sources.credentials")
+        return import_module(f"dlt.sources.{name}")
     raise AttributeError(f"module 'dlt.sources' has no attribute {name!r}")
