@@ -288,6 +288,9 @@ REGISTERED: list[Provider] = []  # of the user, in the order they were registere
 IN_AIRFLOW = ("AIRFLOW_CTX_DAG_ID", "AIRFLOW_HOME")  # one of them is set in processes of Airflow
 
 
+Documents = tuple[dict[str, Any], dict[str, Any]]  # of secrets.toml and config.toml
+
+
 class Vaults:
     """The vaults that the configuration wants to be asked; looked up again when it has changed."""
 
@@ -301,16 +304,16 @@ class Vaults:
         """Make them anew at the next look-up, and fetch what they have again."""
         self._seen, self._found = (), []
 
-    def find(self) -> list[Any]:
-        """The vaults, in the order they are asked."""
-        documents = SECRETS_TOML.document(), CONFIG_TOML.document()
+    def find(self, documents: Documents | None = None) -> list[Any]:
+        """The vaults, in the order they are asked. documents: of the files, when they are at hand."""
+        documents = documents or (SECRETS_TOML.document(), CONFIG_TOML.document())
         seen = (*map(os.environ.get, VAULT_VARIABLES), in_airflow(), *documents)
-        if self._is_known(seen):
+        if seen == self._seen:
             return self._found
         with self._lock:
             if self._begun is not None:
                 return self._begun
-            if not self._is_known(seen):
+            if seen != self._seen:
                 self._begun = []
                 try:
                     if any(seen[:-2]) or any("providers" in one for one in documents):
@@ -322,10 +325,6 @@ class Vaults:
                     self._begun = None
             return self._found
 
-    def _is_known(self, seen: tuple[Any, ...]) -> bool:
-        known = self._seen
-        return bool(known) and all(one is other or one == other for one, other in zip(seen, known, strict=True))
-
 
 def in_airflow() -> bool:
     """Whether this is a process of Airflow: it has loaded it, and was started by it."""
@@ -335,11 +334,12 @@ def in_airflow() -> bool:
 VAULTS = Vaults()
 
 
-def providers(*, secret: bool) -> list[Provider]:
+def providers(*, secret: bool, documents: Documents | None = None) -> list[Provider]:
     """The providers in the order they are asked; for a secret those that may hold one."""
+    vaults = VAULTS.find(documents)
     if secret:
-        return [SECRET_ENVIRONMENT, SECRETS_TOML, *VAULTS.find(), *(one for one in REGISTERED if one.secret)]
-    return [ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *(one.for_config for one in VAULTS.find()), *REGISTERED]
+        return [SECRET_ENVIRONMENT, SECRETS_TOML, *vaults, *(one for one in REGISTERED if one.secret)]
+    return [ENVIRONMENT, SECRETS_TOML, CONFIG_TOML, *(one.for_config for one in vaults), *REGISTERED]
 
 
 Readers = list[tuple[str, Callable[[Key], Any]]]
@@ -348,10 +348,11 @@ Readers = list[tuple[str, Callable[[Key], Any]]]
 def readers(*, secret: bool) -> Readers:
     """What to ask for one look-up: the names of the providers and how they are asked. Files without content are left out."""
     found: Readers = []
-    for one in providers(secret=secret):
+    secrets, config = SECRETS_TOML.document(), CONFIG_TOML.document()
+    for one in providers(secret=secret, documents=(secrets, config)):
         if not isinstance(one, TomlFiles):
             found.append((one.name, one.get))
-        elif document := one.document():
+        elif document := secrets if one.secret else config:
             found.append((one.name, partial(inside, document)))
     return found
 

@@ -65,8 +65,7 @@ def typed_setting(*keys: str, kind: Any) -> Any:
 
 def mentioned(word: str) -> bool:
     """False when no provider can have a value below a section of this name; quick."""
-    mark = word.upper() + "__"
-    if any(mark in name for name in os.environ):
+    if word.upper() + "__" in "\n".join(os.environ):
         return True
     return bool(REGISTERED or VAULTS.find()) or any(
         _mentions(files.document(), word) for files in (SECRETS_TOML, CONFIG_TOML)
@@ -75,8 +74,8 @@ def mentioned(word: str) -> bool:
 
 def keys_mentioned(words: frozenset[str]) -> bool:
     """False when no provider can have a value with a key of these names; quick."""
-    upper = {word.upper() for word in words}
-    if any(name.rpartition("__")[2] in upper for name in os.environ):
+    variables = "\n__".join(("", *os.environ, ""))
+    if any(f"__{word.upper()}\n" in variables for word in words):
         return True
     if REGISTERED or VAULTS.find():
         return True
