@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import dlt
-from dlt.errors import NotBuilt, ResourceError
+from dlt.errors import ResourceError
 from dlt.extract.placing import placed
 from dlt.extract.state import activate_pipeline
 
@@ -93,12 +93,6 @@ ALONE: dict[str, Callable[[], Any]] = {
 def test_nothing_runs(name: str) -> None:
     with pytest.raises(ResourceError):
         ALONE[name]()
-
-
-@pytest.mark.parametrize("name", ["run_context", "workspace"])
-def test_not_built(name: str) -> None:
-    with pytest.raises(NotBuilt):
-        getattr(current, name)()
 
 
 def test_there_is_nothing_else() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from dlt.config import providers as places
+from dlt.config.run_context import RunContext, run_context
 from dlt.config.sections import CURRENT, ConfigSectionContext, inject_section
-from dlt.config.settings import data_dir, local_dir
+from dlt.config.settings import data_dir
 from dlt.errors import ConfigError
 from dlt.extract.state import Active, activate_pipeline, activated, active_pipeline
 
@@ -50,62 +49,14 @@ class StateInjectableContext:
     state: dict[str, Any] = field(default_factory=dict)
 
 
-class RunContextBase:
-    """Where a project has its files."""
-
-    @property
-    def name(self) -> str:
-        """The name of the project's folder."""
-        return Path(self.run_dir).name
-
-    @property
-    def run_dir(self) -> str:
-        """The folder of the project."""
-        return os.environ.get("DLT_PROJECT_DIR") or str(Path.cwd())
-
-    @property
-    def settings_dir(self) -> str:
-        """The folder with `config.toml` and `secrets.toml`."""
-        return str(places.settings_dir())
-
-    @property
-    def global_dir(self) -> str:
-        """The folder of this user."""
-        return str(data_dir())
-
-    @property
-    def data_dir(self) -> str:
-        """Where pipelines keep their work."""
-        return str(data_dir())
-
-    @property
-    def local_dir(self) -> str:
-        """What relative paths of databases begin from."""
-        return str(local_dir())
-
-    def get_setting(self, setting_path: str) -> str:
-        """The path of a file beside `config.toml`."""
-        return str(Path(self.settings_dir) / setting_path)
-
-    def get_data_entity(self, entity: str) -> str:
-        """The folder of one kind of things, as pipelines."""
-        return str(Path(self.data_dir) / entity)
-
-
-class RunContext(RunContextBase):
-    """Where this project has its files."""
-
-
-def run_context() -> RunContext:
-    """The context of this project."""
-    return RunContext()
+RunContextBase = RunContext
 
 
 class PluggableRunContext:
     """Holds the context of the project."""
 
     def __init__(self) -> None:
-        self.context = RunContext()
+        self.context = run_context()
 
 
 @dataclass

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, NoReturn
+from typing import Any
 
-from dlt.errors import NotBuilt, ResourceError
+from dlt.config.run_context import run_context, workspace
+from dlt.errors import ResourceError
 from dlt.extract.interval import CurrentInterval, zone
 from dlt.extract.package_state import destination_state, load_package_state
 from dlt.extract.state import (
@@ -48,20 +49,6 @@ def pipeline() -> Any:
     if found is None:
         raise ResourceError("There is no active pipeline.", hint="make one with dlt.pipeline()")
     return found
-
-
-def _not_built(name: str) -> NoReturn:
-    raise NotBuilt(f"dlt.current.{name} is not built yet.")
-
-
-def run_context() -> NoReturn:
-    """The run context; not available yet."""
-    _not_built("run_context")
-
-
-def workspace() -> NoReturn:
-    """The workspace; not available yet."""
-    _not_built("workspace")
 
 
 interval = CurrentInterval()
