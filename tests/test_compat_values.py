@@ -328,7 +328,7 @@ def test_13_container_sections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_13_container_folders_and_providers(own_folder: Any) -> None:
     context = Container()[PluggableRunContext].context
-    assert (context.run_dir, context.name) == (str(own_folder), own_folder.name)
+    assert (context.run_dir, context.name) == (str(own_folder), "dlt")
     assert context.get_setting("config.toml") == str(own_folder / ".dlt" / "config.toml")
     names = [provider.name for provider in Container()[ConfigProvidersContainer].providers]
     assert "secrets.toml" in names

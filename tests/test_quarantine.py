@@ -343,6 +343,7 @@ def numbered(rows: list[Row]) -> list[Row]:
     return [{"n": n, **row, "kids": mine} for n, (row, mine) in enumerate(zip(rows, kids, strict=True))]
 
 
+@pytest.mark.slow
 @given(ROWS, CONTRACTS)
 def test_every_row_is_in_one_place_and_every_value_can_be_had_back(rows: list[Row], contract: Row) -> None:
     rows = numbered(rows)
@@ -381,6 +382,7 @@ def test_every_row_is_in_one_place_and_every_value_can_be_had_back(rows: list[Ro
                 assert any(is_kept(value, one) for one in values), (column, value, made)
 
 
+@pytest.mark.slow
 @given(ROWS, CONTRACTS)
 def test_a_replay_brings_everything_back(rows: list[Row], contract: Row) -> None:
     rows = numbered(rows)

@@ -33,6 +33,7 @@ def wrong(found: dict[str, Any], least: int) -> str:
     return "\n".join(f"{one['scenario']} turn {one['turn']}, {one['where']}: {one['wrong']}" for one in found["wrong"])
 
 
+@pytest.mark.slow
 def test_killed_at_some_places() -> None:
     assert wrong(killed("append,delete-insert,files-replace", "calls", "3", "13", "2"), 9) == ""
 
