@@ -67,10 +67,10 @@ def test_files_of_the_same_name_at_the_same_time(tmp_path):
         Path(path).parent.mkdir()
     opened = [_duckdb_engine.connect(path, MEMORY) for path in [*paths, paths[0]]]
 
-    names = [connection.execute("select current_database()").fetchall()[0][0] for connection, _ in opened]
+    names = [connection.execute("select current_database()").fetchall()[0][0] for connection, *_ in opened]
 
     assert names == ["same", "same_2", "same"]
-    for _, close in opened:
+    for _, close, _ in opened:
         close()
     assert _duckdb_engine._process.engine.files == {}
 
@@ -126,7 +126,7 @@ def test_a_forked_process_makes_its_own_engine(tmp_path):
 
 def test_what_did_not_fit_into_memory_leaves_no_files(tmp_path):
     path = str(tmp_path / "a.duckdb")
-    connection, close = _duckdb_engine.connect(path, 60 << 20)
+    connection, close, _ = _duckdb_engine.connect(path, 60 << 20)
     connection.execute("create temp table u as select i, md5(i::varchar) s from range(2000000) t(i)")
     assert Path(f"{path}.tmp").exists()
 
@@ -153,3 +153,18 @@ def test_statements_that_fail_give_the_file_back(tmp_path):
         dlt.pipeline("p", destination=bad, dataset_name="data").run([{"id": 1}], table_name="t")
 
     assert _duckdb_engine._process.engine.files == {}
+
+
+def test_memory_is_lowered_only_for_one_that_is_alone(tmp_path):
+    limit = "select current_setting('memory_limit')"
+    first, close_first, spare = _duckdb_engine.connect(str(tmp_path / "a.duckdb"), MEMORY)
+    assert spare() == MEMORY
+    first.execute("SET GLOBAL memory_limit = '64MiB'")
+
+    second, close_second, _ = _duckdb_engine.connect(str(tmp_path / "b.duckdb"), MEMORY)
+
+    assert spare() == 0
+    assert second.execute(limit).fetchall() == [("200.0 MiB",)]
+    close_second()
+    assert spare() == MEMORY
+    close_first()

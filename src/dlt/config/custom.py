@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,14 +10,14 @@ from dlt.config.providers import Document, inside
 from dlt.errors import ConfigError
 
 
-class ConfigProvider:
+class ConfigProvider(ABC):
     """A place that values come from. Derive from it, say `name`, and return values in `get_value`."""
 
     name: str = ""
 
+    @abstractmethod
     def get_value(self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
         """The value of a key in these sections, or None; and the key in full."""
-        raise NotImplementedError
 
     def set_value(self, key: str, value: Any, pipeline_name: str | None, *sections: str) -> None:
         """Set a value, where that can be done."""

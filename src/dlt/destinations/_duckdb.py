@@ -80,8 +80,8 @@ class duckdb:  # noqa: N801 - the public name
             from dlt.sql.drivers import DuckDBDriver
             from dlt.sql.session import SqlSession
 
-            connection, catalog, close = self._connect(place, memory, options)
-            driver = DuckDBDriver(connection, close, memory if ours else 0)
+            connection, catalog, close, spare = self._connect(place, memory, options)
+            driver = DuckDBDriver(connection, close, spare if ours else lambda: 0)
             return SqlSession(driver, DUCKDB, self.caps, dataset, load, catalog=catalog, unique=unique)
 
         location = place if isinstance(place, str) else "open connection"
@@ -144,8 +144,9 @@ class duckdb:  # noqa: N801 - the public name
 
     def _connect(
         self, place: Any, memory: int, options: Mapping[str, Any]
-    ) -> tuple[DuckDBPyConnection, str, Callable[[], None]]:
-        """A connection for one session, the name of its database, and what closes it."""
+    ) -> tuple[DuckDBPyConnection, str, Callable[[], None], Callable[[], int]]:
+        """A connection for one session, the name of its database, what closes it, and by which bytes, now, the memory
+        limit could be lowered."""
         try:
             import duckdb as module
         except ImportError as error:
@@ -154,6 +155,10 @@ class duckdb:  # noqa: N801 - the public name
         from dlt.sql.drivers import translated
 
         whole = {"memory_limit": f"{memory}B"}
+
+        def spare() -> int:
+            return memory
+
         with translated(f"opening {place}"):
             if not isinstance(place, str):
                 connection, whole = place.cursor(), {}
@@ -166,7 +171,7 @@ class duckdb:  # noqa: N801 - the public name
                 _make_folder(Path(place))
                 opened = None if any(options.get(name) for name in OF_ENGINE) else connect(place, memory)
                 if opened:
-                    (connection, close), whole = opened, {}
+                    (connection, close, spare), whole = opened, {}
                 else:
                     connection = module.connect(place, read_only=bool(options.get("read_only")))
                     close = connection.close
@@ -175,7 +180,7 @@ class duckdb:  # noqa: N801 - the public name
             except BaseException:
                 close()
                 raise
-        return connection, catalog, close
+        return connection, catalog, close, spare
 
     def __repr__(self) -> str:
         return f"<duckdb destination {self.destination_name}>"

@@ -37,12 +37,12 @@ class _Engine:
 
     def attach(self, path: str, memory: int) -> str:
         """Attach a file, or use it once more; the name of its database."""
+        if self.files:
+            self.host.execute(f"SET GLOBAL memory_limit = '{self.memory}B'")  # it may be lowered for one that was alone
+        elif (self.spill, self.memory) != (f"{path}.tmp", memory):
+            self.spill, self.memory = f"{path}.tmp", memory
+            self.host.execute(f"SET GLOBAL temp_directory = {_text(self.spill)}; SET GLOBAL memory_limit = '{memory}B'")
         if (file := self.files.get(path)) is None:
-            if not self.files:
-                self.spill = f"{path}.tmp"
-                self.host.execute(
-                    f"SET GLOBAL temp_directory = {_text(self.spill)}; SET GLOBAL memory_limit = '{memory}B'"
-                )
             file = _File(self._free_name(Path(path).stem))
             self.host.execute(f"ATTACH {_text(path)} AS {_quoted(file.catalog)}")
             self.files[path] = file
@@ -61,6 +61,10 @@ class _Engine:
         if not file.users:
             del self.files[path]
             self.host.execute(f"DETACH {_quoted(file.catalog)}")
+
+    def spare(self) -> int:
+        """The bytes that the only session may do without for a while; 0 when there are several."""
+        return self.memory if sum(file.users for file in self.files.values()) == 1 else 0
 
     @property
     def reusable(self) -> bool:
@@ -99,8 +103,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_process.forked)
 
 
-def connect(path: str, memory: int) -> tuple[DuckDBPyConnection, Callable[[], None]] | None:
-    """A connection to a database file, and what closes it; None when this process has the file open on its own.
+def connect(path: str, memory: int) -> tuple[DuckDBPyConnection, Callable[[], None], Callable[[], int]] | None:
+    """A connection to a database file, what closes it, and what tells whether the memory limit may be lowered (see
+    `_Engine.spare`); None when this process has the file open on its own.
 
     memory: bytes that the engine may take, if nothing else uses it at the moment. Raises duckdb.Error as duckdb.connect does.
     """
@@ -122,7 +127,7 @@ def connect(path: str, memory: int) -> tuple[DuckDBPyConnection, Callable[[], No
     except BaseException:
         close()
         raise
-    return connection, close
+    return connection, close, engine.spare
 
 
 def _close(engine: _Engine, path: str, connection: DuckDBPyConnection) -> None:

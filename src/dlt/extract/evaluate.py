@@ -140,10 +140,7 @@ class Line:
                 running.close()
         finally:
             ACTIVE.reset(token)
-        if self.parked:
-            self.go_on()
-        out, self.out = self.out, []
-        return out
+        return self.passed()
 
     def receive(self, task: Task, value: Any, error: BaseException | None) -> Out:
         """What the crew made; what came out of it."""
@@ -174,6 +171,10 @@ class Line:
                     self.crew.again(task)
         finally:
             ACTIVE.reset(token)
+        return self.passed()
+
+    def passed(self) -> Out:
+        """What came out since this was asked last."""
         if self.parked:
             self.go_on()
         out, self.out = self.out, []

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -39,7 +40,7 @@ __all__ = [
 WIDTH = 80
 
 
-class Collector:
+class Collector(ABC):
     """Gets the counters of a step. A collector of your own has `update`, and `_start(step)` and `_stop()` if it needs them.
 
     `update` is called for each batch of rows and each loaded file, never for a single row.
@@ -47,6 +48,7 @@ class Collector:
 
     step = ""
 
+    @abstractmethod
     def update(
         self,
         name: str,
@@ -57,12 +59,11 @@ class Collector:
         label: str | None = None,
     ) -> None:
         """Add to a counter. total: where it will end, at its first update; inc_total: how much later that is now."""
-        raise NotImplementedError
 
-    def _start(self, step: str) -> None:
+    def _start(self, step: str) -> None:  # noqa: B027 - may be left as it is
         """A step begins."""
 
-    def _stop(self) -> None:
+    def _stop(self) -> None:  # noqa: B027 - may be left as it is
         """The step has ended."""
 
     def __call__(self, step: str) -> Self:
@@ -137,8 +138,9 @@ class _Counting(Collector):
         counter.message = message or counter.message
         self._shown(key, counter, inc)
 
+    @abstractmethod
     def _shown(self, key: str, counter: Counter, inc: int) -> None:
-        raise NotImplementedError
+        """A counter has moved."""
 
 
 class DictCollector(_Counting):

@@ -71,10 +71,13 @@ class DuckDBDriver:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, close: Callable[[], None] | None = None, memory: int = 0
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        close: Callable[[], None] | None = None,
+        memory: Callable[[], int] = lambda: 0,
     ) -> None:
-        """close: what closes the connection, when there is more to it. memory: bytes of the memory limit, if the driver
-        may set it; 0 when it is the user's."""
+        """close: what closes the connection, when there is more to it. memory: bytes of the memory limit, when the driver
+        may lower it at the moment, else 0."""
         self.connection = connection
         self._close = close or connection.close
         self._memory = memory
@@ -107,7 +110,7 @@ class DuckDBDriver:
                     "A file has a column that its table does not have.", table=file.table, column=unknown[0]
                 )
         if target.startswith(TEMPORARY):
-            self._memory = 0  # what a merge reads stays in memory, as far as there is room
+            self._memory = lambda: 0  # what a merge reads stays in memory, as far as there is room
         for group in _groups(files, folder):
             self._use_little(group, len(types))
             with translated("reading " + ", ".join(file.path for file in group[:3]), group[0].table):
@@ -121,10 +124,10 @@ class DuckDBDriver:
         if files[0].format in ("jsonl", "csv"):
             [(threads, limit)] = self.rows("SELECT current_setting('threads'), current_setting('memory_limit')")
             self._set("threads", threads, max(1, int(_bytes(limit) // TEXT_BUFFERS)))
-        elif self._memory:
-            enough = max(WRITE_BUFFERS, columns * COLUMN_BUFFERS)
-            if sum(file.bytes for file in files) > enough:
-                self._set("memory_limit", self._memory, enough)
+            return
+        enough = max(WRITE_BUFFERS, columns * COLUMN_BUFFERS)
+        if sum(file.bytes for file in files) > enough:
+            self._set("memory_limit", self._memory(), enough)
 
     def _set(self, name: str, now: int, least: int) -> None:
         if least < now:
