@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from dlt.config.lookup import SEEN
 from dlt.extract.state import activate_pipeline
+from engines import mysql, mysql_server, postgres, postgres_server  # noqa: F401 - fixtures
 
 settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=100, print_blob=True)
