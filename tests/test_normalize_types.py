@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from dlt.items import Wei
 from dlt.quarantine import unpacked
 from dlt.schema.capabilities import Capabilities
 from dlt.schema.schema import Schema
@@ -339,6 +340,30 @@ def test_the_detector_of_large_integers(value, kind):
 
     assert loads.schema.table("t").columns["v"].data_type == kind
     assert loads["t"] == [{"v": str(value) if kind == "text" else value}]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(Wei(5), "wei"), (Wei(-(10**37)), "wei"), (Wei("1.5"), "decimal"), (Wei(10**40), "text")]
+)
+def test_wei(value, kind):
+    loads = Loads().load({"v": value, "l": [value]})
+
+    assert loads.schema.table("t").columns["v"].data_type == kind
+    assert loads.schema.table("t__l").columns["value"].data_type == kind
+    assert loads["t"] == [{"v": str(value) if kind == "text" else value}]
+
+
+def test_the_detector_of_wei_to_double():
+    schema = Schema("test")
+    schema.add_type_detection("wei_to_double")
+    loads = Loads(schema=schema).load({"v": Wei(5)}, {"v": Wei(2**60 + 1)}, {"v": Decimal(7)})
+
+    assert loads.schema.table("t").columns["v"].data_type == "double"
+    assert loads["t"] == [
+        {"v": 5.0},
+        {"v__v_wei": 2**60 + 1},  # no double is this number
+        {"v": 7.0},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlt.schema.model import NOTHING, Table
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 # paths of raw columns that hold ids made of whole rows as they came, and those that dlt 1.x makes where they are others;
 # no key is like this
 CONTENT, CONTENT_WAS = ("\0content",), ("\0content was",)
+
+
+class Wei(Decimal):
+    """A whole number of up to 78 digits, as databases of blockchains have them."""
 
 
 class RawColumn(NamedTuple):

@@ -326,6 +326,37 @@ def test_section_2_2_nothing_goes_before_the_generator(insert_at: int) -> None:
         dlt.resource(numbers).add_map(plus).add_map(times, insert_at=insert_at)
 
 
+@pytest.mark.parametrize(
+    ("add", "seen"),
+    [
+        (lambda t: t.add_map(times, insert_at=0), [[{"n": 10}, {"n": 20}], [{"n": 30}]]),
+        (lambda t: t.add_filter(lambda row: row["n"] != 2, insert_at=-1), [[{"n": 1}], [{"n": 3}]]),
+        (
+            lambda t: t.add_yield_map(lambda row: [[row] * row["n"]], insert_at=0),
+            [[{"n": 1}], [{"n": 2}] * 2, [{"n": 3}] * 3],
+        ),
+        (lambda t: t.add_map(plus, insert_at=0).add_map(times, insert_at=0), [[{"n": 11}, {"n": 21}], [{"n": 31}]]),
+    ],
+)
+def test_section_2_2_before_a_transformer_comes_what_it_is_fed(add: Any, seen: list[Any]) -> None:
+    fed = []
+
+    @dlt.resource
+    def pages() -> Any:
+        yield [{"n": 1}, {"n": 2}]
+        yield [{"n": 3}]
+
+    @dlt.transformer
+    def all_of(items: Any, more: int = 0) -> Any:
+        fed.append(items)
+        yield [{"n": row["n"] + more} for row in items]
+
+    wanted = [{"n": row["n"] + 5} for page in seen for row in page]
+    assert list(pages | add(all_of(more=5))) == wanted  # fed after it got the step
+    assert fed == seen
+    assert list(add((pages | all_of).with_name("other")(more=5))) == wanted
+
+
 PLACED: dict[str, Callable[[DltResource], Any]] = {  # from the one that is nearest to the generator to the last
     "map": lambda resource: resource.add_map(plus),
     "validate": lambda resource: setattr(resource, "validator", Validator.__new__(Validator)),

@@ -69,7 +69,8 @@ def fit(
     """Cast values of `kind` to the type of a column. Returns the array, null where a value does not fit, and a mask of
     the values that do not (None: all fit). declared: the type is what the code says, not what was learned."""
     to = column.data_type or "text"
-    same = kind == to or {kind, to} <= {"decimal", "wei"}
+    kind = "decimal" if kind == "wei" else kind
+    same = kind == to or (kind, to) == ("decimal", "wei")
     if kind == to == "timestamp":
         same = declared or column.timezone == (data.type.tz is not None)
     if same and data.type == target:
@@ -92,7 +93,7 @@ def _whole(data: pa.Array, kind: str, column: Column, target: pa.DataType) -> pa
     """The cast of the whole column by Arrow, where Arrow's own check is the round-trip rule; None: look at each value."""
     try:
         match kind, column.data_type or "text":
-            case ("bigint" | "decimal" | "wei", "bigint" | "decimal" | "wei"):
+            case ("bigint" | "decimal", "bigint" | "decimal" | "wei"):
                 return _rescaled(data, target)
             case ("bigint", "double") | ("double", "bigint"):
                 out = data.cast(target)
@@ -321,7 +322,6 @@ def _float_to_json(number: float) -> str:
 CAREFUL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("double", "bigint"): _float_to_int,
     ("decimal", "bigint"): lambda v: int(_only(v == v.to_integral_value(), v)),
-    ("wei", "bigint"): int,
     ("text", "bigint"): _text_to_int,
     ("bigint", "bigint"): int,
     ("bigint", "double"): _int_to_float,
@@ -331,7 +331,6 @@ CAREFUL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("double", "decimal"): _float_to_decimal,
     ("text", "decimal"): _text_to_decimal,
     ("decimal", "decimal"): decimal.Decimal,
-    ("wei", "decimal"): decimal.Decimal,
     ("bigint", "wei"): decimal.Decimal,
     ("double", "wei"): _float_to_decimal,
     ("decimal", "wei"): decimal.Decimal,
@@ -339,7 +338,6 @@ CAREFUL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("double", "text"): repr,
     ("bool", "text"): str,
     ("decimal", "text"): str,
-    ("wei", "text"): str,
     ("time", "text"): lambda v: v.isoformat(),
     ("text", "date"): _text_to_date,
     ("text", "time"): _text_to_time,

@@ -44,6 +44,9 @@ def column_for(
     elif kind == "decimal":
         wei = detect and "large_integer" in schema.detections and not data.type.scale
         column = _wei(name, data, caps) if wei else _decimal(name, data, caps, exact=exact)
+    elif kind == "wei":
+        as_double = detect and "wei_to_double" in schema.detections
+        column = Column(name, "double") if as_double else _wei(name, data, caps)
     elif kind == "timestamp":
         column = _timestamp(name, data, caps)
     elif kind == "bigint":

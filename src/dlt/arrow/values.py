@@ -17,6 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from dlt.items import Wei
+
 NoneType = type(None)
 EPOCH = dt.timedelta(microseconds=1)
 
@@ -33,6 +35,7 @@ PLAIN: dict[type, str] = {
     dt.datetime: "timestamp",
     dt.date: "date",
     dt.time: "time",
+    Wei: "wei",
     dict: ROW,
     list: LIST,
 }
@@ -300,6 +303,10 @@ def _decimals(values: list[Any]) -> list[tuple[str, pa.Array]]:
     return out
 
 
+def _weis(values: list[Any]) -> list[tuple[str, pa.Array]]:
+    return [("wei" if kind == "decimal" and not data.type.scale else kind, data) for kind, data in _decimals(values)]
+
+
 BUILDERS: dict[str, Callable[[list[Any]], list[tuple[str, pa.Array]]]] = {
     "text": _simple("text", pa.string()),
     "bigint": _ints,
@@ -310,6 +317,7 @@ BUILDERS: dict[str, Callable[[list[Any]], list[tuple[str, pa.Array]]]] = {
     "date": _simple("date", pa.date32()),
     "time": _times,
     "decimal": _decimals,
+    "wei": _weis,
 }
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import (  # noqa: UP035 - Dict and List are public names
     TYPE_CHECKING,
     Any,
@@ -22,6 +21,7 @@ from typing import (  # noqa: UP035 - Dict and List are public names
 )
 
 from dlt.config.names import TCredentials, TSecretStrValue, TSecretValue
+from dlt.items import Wei
 from dlt.schema.model import DATA_TYPES, ID, LOAD_ID, LOADS, STATE, VERSION, DataType, WriteDisposition
 
 if TYPE_CHECKING:
@@ -64,10 +64,6 @@ class TTimeInterval(NamedTuple):
 
     start: dt.datetime
     end: dt.datetime
-
-
-class Wei(Decimal):
-    """A whole number of up to 78 digits, as databases of blockchains have them."""
 
 
 EVM_DECIMAL_PRECISION = 69

@@ -118,7 +118,7 @@ def graph_of(resources: Sequence[DltResource], state: State, source: DltSource |
                 pipe, Active(name, state, schema, source, pipe, known.get(pipe) or _unlisted(pipe))
             )
             if pipe.parent is not None:
-                node_of(pipe.parent).children.append(node)
+                node_of(pipe.feeder() if pipe.before else pipe.parent).children.append(node)
             elif pipe.is_transformer:
                 raise ResourceError(
                     f"The transformer {pipe.name!r} has no data.",

@@ -67,11 +67,12 @@ class Once:
 class Pipe:
     """A name, the steps, and the pipe that feeds the first of them if it is a transform."""
 
-    __slots__ = ("args", "kwargs", "metrics", "name", "once", "parallel", "parent", "spec", "steps")
+    __slots__ = ("args", "before", "kwargs", "metrics", "name", "once", "parallel", "parent", "spec", "steps")
 
     def __init__(self, name: str, steps: list[Step], parent: Pipe | None = None) -> None:
         self.name = name
         self.steps = steps
+        self.before: list[Step] = []  # of a transformer: what is done to the items that it is fed
         self.parent = parent
         self.args: tuple[Any, ...] | None = None  # what the first step was bound to; None: not bound
         self.kwargs: dict[str, Any] = {}
@@ -115,14 +116,17 @@ class Pipe:
         return names
 
     def add(self, step: Step, insert_at: int | None = None) -> None:
-        """Put a step at an index (0 is the generator, -1 before the last), or at the end but before those that belong
-        closer to it."""
+        """Put a step at an index (0 is the generator, or what comes before a transformer; -1 before the last), or at the
+        end but before those that belong closer to it."""
         if insert_at is None:
             insert_at = len(self.steps)
             while insert_at > 1 and self.steps[insert_at - 1].affinity > step.affinity:
                 insert_at -= 1
         elif insert_at == 0 or -insert_at >= len(self.steps):
-            raise SchemaError("Step 0 of a pipe is its generator and stays there.", hint="insert_at starts at 1")
+            if not self.is_transformer:
+                raise SchemaError("Step 0 of a pipe is its generator and stays there.", hint="insert_at starts at 1")
+            self.before.insert(0, step)
+            return
         self.steps.insert(insert_at, step)
 
     def find(self, kind: StepKind) -> Step | None:
@@ -132,6 +136,10 @@ class Pipe:
     def remove(self, kind: StepKind) -> None:
         self.steps = [step for step in self.steps if step.kind != kind]
 
+    def feeder(self) -> Pipe:
+        """What a transformer with steps before it is fed by: a pipe of these steps, which passes its items on."""
+        return Pipe(self.name, [Step("transform", lambda item: item), *self.before], self.parent)
+
     def clone(self, memo: dict[Pipe, Pipe], name: Callable[[Pipe], str] | None = None) -> Pipe:
         """A copy, with copies of the pipes that feed it; pipes in `memo` were copied before, so that forks stay."""
         if self in memo:
@@ -139,7 +147,7 @@ class Pipe:
         parent = self.parent.clone(memo, name) if self.parent else None
         made = memo[self] = Pipe(name(self) if name else self.name, list(self.steps), parent)
         made.args, made.kwargs, made.once = self.args, self.kwargs, self.once
-        made.parallel, made.spec = self.parallel, self.spec
+        made.parallel, made.spec, made.before = self.parallel, self.spec, list(self.before)
         return made
 
 
