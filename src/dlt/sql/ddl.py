@@ -15,7 +15,8 @@ def column_sql(column: Column, dialect: Dialect, caps: Capabilities, *, unique: 
     """The definition of a column. `unique`: with the constraint, when the column has the hint."""
     constraint = " UNIQUE" if unique and column.unique else ""
     null = "" if column.nullable else " NOT NULL"
-    return f"{dialect.quoted(column.name)} {dialect.type_of(column, caps)}{constraint}{null}"
+    stored = dialect.row_key if column.row_key else ""
+    return f"{dialect.quoted(column.name)} {dialect.type_of(column, caps)}{constraint}{null}{stored}"
 
 
 def create_sql(table: Table, target: str, dialect: Dialect, caps: Capabilities, *, unique: bool = False) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 import decimal
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dlt.errors import SchemaError
@@ -24,7 +24,7 @@ class Dialect:
 
     types: SQL type of a data type, without bounds. integers and naive_timestamps: SQL type up to so many bits or
     fractional digits; empty where `types` says it all. found: what a SQL type in the catalogue stands for.
-    columns: a query for table, column, type and whether it may be null (true, 1 or YES) of tables, whose names are given
+    row_key: how the ids of rows are stored. columns: a query for table, column, type and whether it may be null (true, 1 or YES) of tables, whose names are given
     in lower case; the columns of a table come in order. The others are templates of statements.
     """
 
@@ -35,14 +35,27 @@ class Dialect:
     naive_timestamps: tuple[tuple[int, str], ...] = ()
     decimal: str = "DECIMAL({precision},{scale})"
     text: str | None = None  # type of a text with a length; None: lengths are not kept
+    row_key: str = ""
     quote: str = '"'
     escapes: tuple[tuple[str, str], ...] = ()  # characters of a text literal that need more than a doubled '
     blob: str = "X'{hex}'"
+    cast: str = "CAST({text} AS {type})"  # a literal of another type than text
+    zones: bool = True  # False: timestamps are in UTC and do not say so
+    order: Mapping[str, str] = field(default_factory=dict)  # what sorts the values {a} of a data type, where not {a}
     same: str = "{a} IS NOT DISTINCT FROM {b}"
-    scratch_schema: str = ""  # where temporary tables are
+    hash_joins: bool = True  # False: EXISTS needs an index, and no statement may name a temporary table twice
+    update: str = "UPDATE {table} SET {values} FROM {source} AS {alias} WHERE {condition}"
+    assign: str = "{column} = {value}"  # one of the values of `update`
+    first: str = "{query} LIMIT 1"
+    scratch_schema: str = ""  # where temporary tables are; {dataset}: in the dataset
     scratch: str = "CREATE TEMPORARY TABLE {table} ({columns})"
+    scratch_index: str = ""  # another statement, or when it begins with INDEX a part of the one above
+    index_text: str = "{column}"  # a text in an index
     scratch_select: str = "CREATE TEMPORARY TABLE {table} AS {query}"
+    drop_scratch: str = "DROP TABLE IF EXISTS {table}"
     create_dataset: str = "CREATE SCHEMA IF NOT EXISTS {dataset}"
+    create_table: str = "CREATE TABLE {table} ({columns})"
+    key_text: str | None = None  # type of a text in a primary key or a unique constraint
     add_column: str = "ALTER TABLE {table} ADD COLUMN {column}"
     alter_type: str = "ALTER TABLE {table} ALTER COLUMN {column} SET DATA TYPE {type} USING CAST(NULL AS {type})"
     drop_not_null: str = "ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"
@@ -88,7 +101,7 @@ class Dialect:
         match = SQL_TYPE.fullmatch(sql_type)
         if match is None:
             return Column(name, nullable=nullable)
-        known = self.found.get((match[1] + match[4]).upper())
+        known = self.found.get(sql_type.upper()) or self.found.get((match[1] + match[4]).upper())
         if known is None:
             return Column(name, nullable=nullable)
         if known["data_type"] != "decimal" or match[2] is None:
@@ -116,10 +129,19 @@ class Dialect:
                 text, kind = value.isoformat(), kind or "time"
             case _:
                 text = str(value)
+        if kind == "timestamp" and not self.zones:
+            text = _in_utc(text)
         for character, escaped in self.escapes:
             text = text.replace(character, escaped)
         text = "'" + text.replace("'", "''") + "'"
-        return text if kind in (None, "text") else f"CAST({text} AS {self.types[kind]})"
+        return text if kind in (None, "text") else self.cast.format(text=text, type=self.types[kind])
+
+
+def _in_utc(text: str) -> str:
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return moment.isoformat(" ", "microseconds")
 
 
 DUCKDB = Dialect(
@@ -158,6 +180,7 @@ DUCKDB = Dialect(
         "JSON": {"data_type": "json"},
         "DECIMAL": {"data_type": "decimal"},
     },
+    row_key=" USING COMPRESSION uncompressed",  # looking for a way to pack random ids costs more than writing them
     blob="'{hex}'::BLOB",
     scratch_schema="temp",
     columns=(  # half the time of information_schema
