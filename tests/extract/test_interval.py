@@ -128,6 +128,13 @@ def test_3_7_no_interval(given: Any, monkeypatch: Any) -> None:
     assert "DLT_INTERVAL_START" in str(caught.value)
 
 
+def test_3_7_an_interval_of_no_length_is_told(monkeypatch: Any, caplog: Any) -> None:
+    monkeypatch.setenv("DLT_INTERVAL_START", "2024-01-02")
+    monkeypatch.setenv("DLT_INTERVAL_END", "2024-01-02")
+    bounds(inc[int]("ts", allow_external_schedulers=True))
+    assert "no row is in it" in caplog.text
+
+
 @pytest.mark.parametrize("module", ["airflow.sdk", "airflow.operators.python"])
 @pytest.mark.parametrize("context", ["task", "outside", "without interval"])
 def test_3_7_airflow(module: str, context: str, monkeypatch: Any) -> None:

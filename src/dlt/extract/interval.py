@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import re
 import sys
@@ -11,6 +12,8 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, Self
 
 from dlt.errors import ConfigError
+
+logger = logging.getLogger("dlt")
 
 START, END, ZONE = "DLT_INTERVAL_START", "DLT_INTERVAL_END", "DLT_INTERVAL_TIMEZONE"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -204,5 +207,12 @@ def interval_for(path: str) -> TimeInterval:
             f"The cursor {path!r} should join the interval of a scheduler, and there is none.",
             key="allow_external_schedulers",
             hint=f"set {START} and {END}, call dlt.current.interval.set((start, end)), or run as a task of Airflow",
+        )
+    if found.start == found.end:
+        logger.warning(
+            "The cursor %r joins an interval of no length, at %s: no row is in it. Airflow 3 gives tasks with a cron schedule such"
+            " intervals, unless its setting [scheduler] create_cron_data_intervals is True.",
+            path,
+            found.start,
         )
     return found
