@@ -16,16 +16,35 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import postgres_server
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 DATA, RESULTS, README = HERE / "data", HERE / "results.json", HERE / "README.md"
 WEBHOOKS = "@octokit/webhooks-examples@7.6.1"
-DLT = ["dlt[duckdb,parquet]==1.31.0", "duckdb<2", "sqlglot<28", "pandas", "pydantic"]
-VARIANTS = ("ours", "dlt", "dlt-parquet", "native", "generator")
+DLT = [
+    "dlt[duckdb,parquet,sql_database]==1.31.0",
+    "duckdb<2",
+    "sqlglot<28",
+    "pandas",
+    "pydantic",
+    "connectorx",
+    "psycopg2-binary",
+]
+SCANNER = [
+    "duckdb==1.5.5",
+    "duckdb-extension-postgres-scanner==1.5.5",
+]  # DuckDB's reader of PostgreSQL, for this version only
+BACKENDS = ("dlt-pyarrow", "dlt-pandas", "dlt-connectorx")  # of the source sql_database
+READERS = ("adbc", "connectorx", "scanner")  # of databases, into DuckDB without a library
+VARIANTS = ("ours", "dlt", "dlt-parquet", "native", "generator", *BACKENDS, *READERS)
+
+POSTGRES: dict[int, str] = {}  # URLs of databases, by the rows of their table
 
 Measured = dict[str, Any]
 Results = Mapping[str, Mapping[str, Mapping[str, float]]]  # workload -> variant -> what -> median
@@ -61,6 +80,11 @@ PLAN = [
     Workload("flat-10m", "the same, ten times as many", 10_000_000, ("ours",), None, "flat"),
     Workload("wide", "dicts of 1,000 fields", 1_000, ("ours", "dlt"), 10_000),
     Workload("arrow", "an Arrow table of 8 columns", 2_000_000, ("ours", "dlt", "native")),
+    Workload(
+        "json-lines", "the documents of `nested` as a file of JSON lines", 1_000_000, ("ours", "dlt-parquet", "native")
+    ),
+    Workload("files-csv", "four CSV files of 10 columns", 2_000_000, ("ours", "native"), 10_000_000),
+    Workload("files-parquet", "four Parquet files of 10 columns", 2_000_000, ("ours", "native"), 10_000_000),
     Workload("merge", "merge by key of 60 % into a table with a nested list", 200_000, ("ours", "dlt-parquet")),
     Workload("merge-default", "the same, dlt's defaults", 20_000, ("ours", "dlt"), 200_000, "merge"),
     Workload("warm", "10 runs of 3 rows", 3, ("ours", "dlt"), scales=False),
@@ -74,6 +98,14 @@ PLAN = [
         200,
         ("ours", "dlt"),
         scales=False,
+    ),
+    Workload("rest", "pages of 100 rows of a REST API, by a configuration", 200_000, ("ours", "dlt")),
+    Workload(
+        "sql", "a table of PostgreSQL with 11 mixed columns", 1_000_000, ("ours", *BACKENDS, *READERS), 10_000_000
+    ),
+    Workload("sql-default", "the same, dlt's defaults", 100_000, ("ours", "dlt"), 1_000_000, "sql"),
+    Workload(
+        "pg-pg", "the same table into another schema of that PostgreSQL", 1_000_000, ("ours", "native"), None, "pg_pg"
     ),
     Workload("maps", "rows through add_map and add_filter, not loaded", 1_000_000, ("ours", "dlt")),
     Workload("config", "a configuration of 20 keys from variables and a file", 500, ("ours", "dlt")),
@@ -108,6 +140,18 @@ def ratio(workload: str, above: str, below: str, what: str = "cpu") -> Callable[
     return lambda results: results[workload][above][what] / results[workload][below][what]
 
 
+def per_million(results: Results, what: str) -> float:
+    """What a million rows of a database took."""
+    ours = results["sql"]["ours"]
+    return ours[what] * 1_000_000 / ours["rows"]
+
+
+def with_server(results: Results) -> float:
+    """The CPU of both ends, ours by that of one COPY that feeds another."""
+    ours, native = (results["pg-pg"][one] for one in ("ours", "native"))
+    return (ours["cpu"] + ours["server"]) / (native["cpu"] + native["server"])
+
+
 BARS = [
     Bar("github", "CPU, ours / DuckDB `read_json_auto` into one table", ratio("github", "ours", "native"), 1.6),
     Bar("github", "CPU, dlt / ours", ratio("github", "dlt", "ours"), 25, at_most=False),
@@ -127,6 +171,12 @@ BARS = [
     ),
     Bar("wide", "CPU, dlt / ours", ratio("wide", "dlt", "ours"), 50, at_most=False),
     Bar("arrow", "CPU, ours / `INSERT ... SELECT`", ratio("arrow", "ours", "native"), 1.2),
+    Bar("json-lines", "CPU seconds, ours", lambda r: r["json-lines"]["ours"]["cpu"], 8),
+    Bar("json-lines", "peak MB, ours", lambda r: r["json-lines"]["ours"]["peak_mb"], 500),
+    Bar("files-csv", "CPU, ours / `read_csv` of DuckDB", ratio("files-csv", "ours", "native"), 1.5),
+    Bar("files-csv", "peak MB, ours", lambda r: r["files-csv"]["ours"]["peak_mb"], 500),
+    Bar("files-parquet", "CPU, ours / `read_parquet` of DuckDB", ratio("files-parquet", "ours", "native"), 1.5),
+    Bar("files-parquet", "peak MB, ours", lambda r: r["files-parquet"]["ours"]["peak_mb"], 500),
     Bar("merge", "CPU, dlt with parquet / ours", ratio("merge", "dlt-parquet", "ours"), 5, at_most=False),
     Bar("merge-default", "CPU, dlt / ours", ratio("merge-default", "dlt", "ours"), 5, at_most=False),
     Bar("warm", "CPU, dlt / ours", ratio("warm", "dlt", "ours"), 8, at_most=False),
@@ -146,6 +196,13 @@ BARS = [
         0.9,
         at_most=False,
     ),
+    Bar("rest", "CPU, dlt / ours", ratio("rest", "dlt", "ours"), 3, at_most=False),
+    Bar("sql", "CPU seconds for a million rows, ours", lambda r: per_million(r, "cpu"), 3),
+    Bar("sql", "peak MB, ours", lambda r: r["sql"]["ours"]["peak_mb"], 400),
+    Bar("sql", "columns with other values than in PostgreSQL, ours", lambda r: r["sql"]["ours"]["wrong"], 0),
+    Bar("sql", "CPU, dlt with connectorx / ours", ratio("sql", "dlt-connectorx", "ours"), 2, at_most=False),
+    Bar("sql-default", "CPU, dlt / ours", ratio("sql-default", "dlt", "ours"), 20, at_most=False),
+    Bar("pg-pg", "CPU with that of the server, ours / `COPY | COPY`", with_server, 2),
     Bar("maps", "CPU, dlt / ours", ratio("maps", "dlt", "ours"), 2, at_most=False),
     Bar("config", "wall ms for 20 keys, ours", lambda r: r["config"]["ours"]["each_ms"], 1),
     Bar("calls", "own Python calls in a warm run of two rows", lambda r: r["calls"]["ours"]["calls"], 3000),
@@ -202,6 +259,7 @@ def run_once(python: Path, workload: Workload, variant: str, rows: int) -> Measu
             "DLT_DATA_DIR": folder,
             "RUNTIME__DLTHUB_TELEMETRY": "false",
             "PYTHONDONTWRITEBYTECODE": "",
+            "BENCH_POSTGRES": POSTGRES.get(rows, ""),
         }
         arguments = [workload.code or workload.name, variant, str(rows), folder, str(DATA)]
         command = [str(python), str(HERE / "workloads.py"), *arguments]
@@ -314,15 +372,19 @@ def main() -> None:
 
     DATA.mkdir(exist_ok=True)
     pyproject = (ROOT / "pyproject.toml").read_text()
-    ours = environment("ours", ["-e", f"{ROOT}[duckdb]"], pyproject)
+    ours = environment(
+        "ours", ["-e", f"{ROOT}[duckdb,filesystem,postgres,rest_api,sql_database]", "connectorx"], pyproject
+    )
     dlt = environment("dlt", DLT)
-    pythons = {"ours": ours, "native": ours, "generator": ours, "dlt": dlt, "dlt-parquet": dlt}
+    pythons = {variant: dlt if variant.startswith("dlt") else ours for variant in VARIANTS}
     chosen = [w for w in PLAN if not options.only or w.name in options.only]
     if any(w.name == "github" for w in chosen) and not webhooks():
         print("github: left out, npm is not there or cannot reach its registry")
         chosen = [w for w in chosen if w.name != "github"]
     if options.variants:
         chosen = [w._replace(variants=tuple(v for v in w.variants if v in options.variants)) for w in chosen]
+    if any("scanner" in w.variants for w in chosen):
+        pythons["scanner"] = environment("scanner", SCANNER)
     for variant in sorted({v for w in chosen for v in w.variants} & {"ours", "dlt"}):
         run_once(pythons[variant], PLAN[names.index("calls")], variant, 2)  # compiles the modules
 
@@ -330,7 +392,12 @@ def main() -> None:
     for workload in chosen:
         rows = workload.full_rows if options.full and workload.full_rows else workload.rows
         rows = max(1, int(rows * options.scale)) if workload.scales else rows
-        kept[workload.name] = measure(workload, pythons, options.rounds, rows)
+        with (
+            postgres_server.serving(rows) if workload.name.startswith(("sql", "pg")) else nullcontext("") as POSTGRES[
+                rows
+            ]
+        ):
+            kept[workload.name] = measure(workload, pythons, options.rounds, rows)
     machine = (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}; ours and DuckDB alone: {versions(ours)}; dlt: {versions(dlt)}."

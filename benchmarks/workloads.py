@@ -339,21 +339,102 @@ def config(setting: Setting) -> Timed:
     return timed
 
 
-def parallel(setting: Setting) -> Timed:
-    """Five parallel resources that ask a slow HTTP server for pages, one after the other; it could answer all at once."""
+def served(*arguments: str) -> str:
+    """The URL of a server in another process, with these arguments."""
     import atexit
     import subprocess
+
+    command = [sys.executable, str(Path(__file__).with_name("slow_server.py")), *arguments]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    atexit.register(server.kill)
+    assert server.stdout is not None
+    return f"http://127.0.0.1:{int(server.stdout.readline())}/"
+
+
+def rest(setting: Setting) -> Timed:
+    """Pages of 100 rows of a REST API, by a configuration."""
+    from dlt.sources.rest_api import rest_api_source
+
+    config = {
+        "client": {"base_url": served("0", str(setting.rows // 100)), "paginator": "json_link"},
+        "resources": [{"name": "docs", "endpoint": {"path": "rows", "data_selector": "data"}}],
+    }
+
+    def timed() -> None:
+        setting.run(rest_api_source(config), "docs")
+
+    return timed
+
+
+def files(kind: str) -> Callable[[Setting], Timed]:
+    """A workload that loads four files of ten columns, about 105 bytes a row as CSV."""
+
+    def workload(setting: Setting) -> Timed:
+        folder = written(kind, setting.rows, setting.data)
+        if setting.variant == "native":
+            return lambda: setting.sql(f"CREATE TABLE bench.docs AS SELECT * FROM read_{kind}('{folder}/*.{kind}')")
+        from dlt.sources.filesystem import filesystem, read_csv, read_parquet
+
+        reader = read_csv if kind == "csv" else read_parquet
+        return lambda: setting.run(filesystem(str(folder), file_glob=f"*.{kind}") | reader(), "docs")
+
+    return workload
+
+
+def json_lines(setting: Setting) -> Timed:
+    """The documents of `nested` as a file of JSON lines."""
+    path = lines_file("nested", setting.rows, setting.data)
+    if setting.variant == "native":
+        return lambda: setting.sql(*(text.format(path=path) for text in NATIVE["nested"]))
+    from dlt.sources.filesystem import filesystem, read_jsonl
+
+    return lambda: setting.run(filesystem(str(path.parent), file_glob=path.name) | read_jsonl(), "docs")
+
+
+def written(kind: str, rows: int, data: Path, parts: int = 4) -> Path:
+    """The folder of these files, made once."""
+    folder = data / f"files-{kind}-{rows}"
+    if folder.exists():
+        return folder
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    part, piece = data / f"{folder.name}.part", rows // parts
+    part.mkdir(exist_ok=True)
+    for number in range(parts):
+        numbers = range(number * piece, (number + 1) * piece)
+        table = pa.table(
+            {
+                "id": pa.array(numbers),
+                "name": [f"user {n}" for n in numbers],
+                "email": [f"u{n}@example.com" for n in numbers],
+                "age": [n % 90 for n in numbers],
+                "score": [n * 0.5 for n in numbers],
+                "amount": [round(n * 1.1, 2) for n in numbers],
+                "active": [n % 2 == 0 for n in numbers],
+                "created_at": [f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}T00:00:{n % 60:02}Z" for n in numbers],
+                "city": ["Berlin" if n % 2 else "Lisbon" for n in numbers],
+                "country": [None if n % 3 else "DE" for n in numbers],
+            }
+        )
+        if kind == "csv":
+            pyarrow.csv.write_csv(table, part / f"{number}.csv")
+        else:
+            pyarrow.parquet.write_table(table, part / f"{number}.parquet")
+    part.rename(folder)
+    return folder
+
+
+def parallel(setting: Setting) -> Timed:
+    """Five parallel resources that ask a slow HTTP server for pages, one after the other; it could answer all at once."""
     from urllib.request import urlopen
 
     import dlt
 
     wait, branches = 0.1, 5
     pages = setting.rows // branches
-    command = [sys.executable, str(Path(__file__).with_name("slow_server.py")), str(wait)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    atexit.register(server.kill)
-    assert server.stdout is not None
-    url = f"http://127.0.0.1:{int(server.stdout.readline())}/"
+    url = served(str(wait))
 
     def branch() -> Iterator[list[Doc]]:
         for _ in range(pages):
@@ -392,9 +473,131 @@ def maps(setting: Setting) -> Timed:
     return timed
 
 
+def sql(setting: Setting) -> Timed:
+    """A table of PostgreSQL: with the source sql_database and its backends, or with what reads it into DuckDB alone."""
+    url = os.environ["BENCH_POSTGRES"]
+    reads = {"adbc": by_adbc, "connectorx": by_connectorx, "scanner": by_scanner}
+    if setting.variant in reads:
+        return reads[setting.variant](setting, url)
+    from dlt.sources.sql_database import sql_table
+
+    ours = setting.variant == "ours"
+    backend = setting.variant.removeprefix("dlt").removeprefix("-") or "sqlalchemy"
+    options = {} if ours else {"backend": backend}
+    login = url if ours else url.replace("postgresql:", "postgresql+psycopg2:")
+
+    def timed() -> dict[str, Any]:
+        setting.run(sql_table(login, "mixed", **options), "docs")
+        return {"rows": setting.rows}
+
+    return timed
+
+
+def pg_pg(setting: Setting) -> Timed:
+    """From PostgreSQL into PostgreSQL: with the source and the destination, or with one COPY that feeds another."""
+    import psycopg
+
+    url = os.environ["BENCH_POSTGRES"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS bench CASCADE")
+        connection.execute("CHECKPOINT")
+
+        ((pid,),) = connection.execute("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").fetchall()
+
+    def server() -> float:
+        """CPU seconds of the server and of connections that have ended."""
+        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+        return sum(map(int, numbers)) / os.sysconf("SC_CLK_TCK")
+
+    def native() -> None:
+        with psycopg.connect(url) as source, psycopg.connect(url) as target:
+            target.execute("CREATE SCHEMA bench; CREATE TABLE bench.docs (LIKE mixed)")
+            with (
+                source.cursor().copy("COPY mixed TO STDOUT (FORMAT binary)") as read,
+                target.cursor().copy("COPY bench.docs FROM STDIN (FORMAT binary)") as write,
+            ):
+                for data in read:
+                    write.write(data)
+
+    def ours() -> None:
+        import dlt
+        from dlt.sources.sql_database import sql_table
+
+        pipeline = dlt.pipeline("pg_pg", destination=dlt.destinations.postgres(url), dataset_name="bench")
+        pipeline.run(sql_table(url, "mixed"), table_name="docs")
+
+    def timed() -> dict[str, Any]:
+        before = server()
+        (native if setting.variant == "native" else ours)()
+        time.sleep(0.5)  # until the connections have ended
+        return {"rows": setting.rows, "server": server() - before}
+
+    return timed
+
+
+def by_adbc(setting: Setting, url: str) -> Timed:
+    from adbc_driver_postgresql import dbapi
+
+    def timed() -> None:
+        with dbapi.connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM mixed")
+            setting.sql("CREATE TABLE bench.docs AS SELECT * FROM source", source=cursor.fetch_record_batch())
+
+    return timed
+
+
+def by_connectorx(setting: Setting, url: str) -> Timed:
+    import connectorx
+
+    def timed() -> None:
+        columns = "id, n, name, price, amount, ok, day, seen_at, doc, u, tags"
+        found = connectorx.read_sql(url, f"SELECT {columns} FROM mixed", return_type="arrow_stream", batch_size=50_000)
+        setting.sql("CREATE TABLE bench.docs AS SELECT * FROM source", source=found)
+
+    return timed
+
+
+def by_scanner(setting: Setting, url: str) -> Timed:
+    import duckdb
+    import duckdb_extension_postgres_scanner as extension
+
+    found = next(Path(extension.__file__).parent.rglob("*.duckdb_extension"))
+    statements = [
+        f"LOAD '{found}'",
+        f"ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY)",
+        "CREATE TABLE bench.docs AS SELECT * FROM pg.public.mixed",
+    ]
+    duckdb.connect().close()
+    return lambda: setting.sql(*statements)
+
+
+def differing(setting: Setting) -> dict[str, Any]:
+    """How many columns of the loaded table have other values than that of PostgreSQL."""
+    import duckdb
+    import psycopg
+
+    texts = {
+        name: (f"{name}::text", f"{name}::varchar") for name in ("id", "n", "name", "amount", "ok", "day", "doc", "u")
+    }
+    texts["price"] = ("round(price * 10)::bigint::text", "round(price * 10)::bigint::varchar")
+    texts["tags"] = ("to_json(tags)::text", "tags::varchar")
+    zone = "seen_at AT TIME ZONE 'UTC'"
+    texts["seen_at"] = (f"to_char({zone}, 'YYYY-MM-DD HH24:MI:SS')", f"strftime({zone}, '%Y-%m-%d %H:%M:%S')")
+    theirs = ", ".join(f"sum(('x' || substr(md5({one}), 1, 8))::bit(32)::bigint)" for one, _ in texts.values())
+    mine = ", ".join(f"sum(('0x' || md5({one})[1:8])::ubigint)" for _, one in texts.values())
+    with psycopg.connect(os.environ["BENCH_POSTGRES"]) as connection, duckdb.connect(str(setting.database)) as loaded:
+        wanted = connection.execute(f"SELECT {theirs} FROM mixed").fetchone() or ()
+        found = loaded.execute(f"SELECT {mine} FROM bench.docs").fetchone() or ()
+    return {"wrong": sum(int(one) != int(other) for one, other in zip(wanted, found, strict=True))}
+
+
+CHECKS: dict[tuple[str, str], Callable[[Setting], dict[str, Any]]] = {("sql", "ours"): differing}  # after the measuring
 WORKLOADS: dict[str, Callable[[Setting], Timed]] = {
     **{name: documents(name) for name in GENERATORS},
     "arrow": arrow,
+    "files-csv": files("csv"),
+    "files-parquet": files("parquet"),
+    "json-lines": json_lines,
     "merge": merge,
     "warm": warm,
     "nothing-new": nothing_new,
@@ -403,6 +606,9 @@ WORKLOADS: dict[str, Callable[[Setting], Timed]] = {
     "calls": calls,
     "config": config,
     "parallel": parallel,
+    "rest": rest,
+    "sql": sql,
+    "pg_pg": pg_pg,
     "maps": maps,
 }
 
@@ -445,13 +651,15 @@ def row_counts(database: Path) -> dict[str, int]:
 def main(workload: str, variant: str, rows: str, folder: str, data: str) -> None:
     """Run one workload and print what it took."""
     setting = Setting(variant, int(rows), Path(folder) / "loaded.duckdb", Path(data))
-    if variant in ("ours", "dlt", "dlt-parquet") and workload not in ("import", "calls", "config"):
+    if (variant == "ours" or variant.startswith("dlt")) and workload not in ("import", "calls", "config"):
         first_use(setting)
     timed = WORKLOADS[workload](setting)
     cpu, wall = cpu_seconds(), time.perf_counter()
     extra = timed() or {}
     taken = {"cpu": cpu_seconds() - cpu, "wall": time.perf_counter() - wall, "peak_mb": peak_megabytes()}
     counts = row_counts(setting.database) if setting.database.exists() else {}
+    if (check := CHECKS.get((workload, variant))) is not None:
+        extra |= check(setting)
     print(json.dumps({**taken, **extra, "counts": counts}))
 
 

@@ -54,6 +54,7 @@ MEANINGS = {
     "merge_strategies": "merge strategies",
     "replace_strategies": "replace strategies",
     "transactions": "a load is one transaction",
+    "ddl_transactions": "new tables and columns are part of it; else they come before it",
     "alter_type": "a column that has only nulls can get another type",
     "keeps_state": "has the tables `_dlt_loads`, `_dlt_version`, `_dlt_pipeline_state`",
     "has_dataset": "has data sets",
@@ -72,6 +73,9 @@ def destinations() -> dict[str, Capabilities]:
     made = {
         "duckdb": dlt.destinations.duckdb(":memory:"),
         "filesystem": dlt.destinations.filesystem("data"),
+        "postgres": dlt.destinations.postgres("postgresql://user@host/database"),
+        "sqlite": dlt.destinations.sqlalchemy("sqlite://"),
+        "mysql": dlt.destinations.sqlalchemy("mysql+pymysql://localhost"),
         "memory": dlt.destinations.memory(),
         "`@dlt.destination`": function,
         "dummy": dlt.destinations.dummy(),

@@ -5,6 +5,7 @@ The blocks of a file are one program, run in an empty folder.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dlt.destinations.registry import PLANNED
+from dlt.sources.http import client
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -48,15 +50,20 @@ def test_program_keeps_line_numbers() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_blocks_run(path: Path, own_folder: Path) -> None:
+def test_blocks_run(path: Path, own_folder: Path, request: pytest.FixtureRequest) -> None:
     code = own_folder / "program.py"
     code.write_text(program(path.read_text()))
     compile(code.read_text(), str(path), "exec")
+    database = {}
+    if "dlt.sources.pg_replication" in code.read_text():
+        database["SOURCES__PG_REPLICATION__CREDENTIALS"] = request.getfixturevalue("postgres")
+    if 'destination="postgres"' in code.read_text():
+        database["DESTINATION__POSTGRES__CREDENTIALS"] = request.getfixturevalue("postgres")
 
     done = subprocess.run(
         [sys.executable, "-W", "error", str(code)],
         cwd=own_folder,
-        env={**os.environ, "DLT_DATA_DIR": str(own_folder / "data")},
+        env={**os.environ, **database, "DLT_DATA_DIR": str(own_folder / "data")},
         check=False,
         capture_output=True,
         text=True,
@@ -117,11 +124,15 @@ def test_every_setting_is_documented() -> None:
     code, documented = {}, reference.documented_settings()
     for key, default in reference.settings().items():
         general = re.sub(r"^data_writer\.", "normalize.data_writer.", key)  # the page says that both work
-        code[re.sub(r"^destination\.(duckdb|dummy|filesystem)\.", "destination.<name>.", general)] = default
+        code[
+            re.sub(r"^destination\.(duckdb|dummy|filesystem|postgres|sqlalchemy)\.", "destination.<name>.", general)
+        ] = default
 
     assert set(documented) == set(code) | reference.variables()
 
     code["destination.<name>.max_state_files"] = "100"  # 0 in the code: that of Commit
+    arguments = inspect.signature(client.Client).parameters
+    code |= {f"runtime.{name}": str(int(arguments[name].default)) for name in client.SETTINGS}
     different = {
         key: (documented[key], default) for key, default in code.items() if default not in (None, documented[key])
     }

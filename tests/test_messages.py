@@ -20,7 +20,7 @@ ROWS = [{"id": 1}]
 MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "one dict": (lambda: run({"id": 1}, table_name="t"), "cannot be one dict", "[data]"),
     "no name": (lambda: run(ROWS), "needs a name", "table_name="),
-    "a file name": (lambda: run("data.json", table_name="t"), "'data.json'", "json.load"),
+    "a file name": (lambda: run("data.json", table_name="t"), "'data.json'", "data/*.csv"),
     "a disposition": (
         lambda: run(ROWS, table_name="t", write_disposition="overwrite"),
         "'overwrite'",
@@ -51,7 +51,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "names alone": (lambda: run(ROWS, table_name="t", columns=["id"]), "dict of hints", '{"name":'),
     "an entity": (lambda: run(ROWS, table_name="t", schema_contract={"column": "freeze"}), "'column'", "columns"),
     "a destination": (lambda: dlt.pipeline("x", destination="ducdb"), "'ducdb'", "'duckdb'"),
-    "one that is missing": (lambda: dlt.pipeline("x", destination="postgres"), "'postgres'", "duckdb"),
+    "one that is missing": (lambda: dlt.pipeline("x", destination="snowflake"), "'snowflake'", "duckdb"),
     "an argument": (lambda: dlt.pipeline("x", destinaton="duckdb"), "'destinaton'", "'destination'"),
     "credentials": (lambda: dlt.pipeline("x", credentials="x.duckdb"), "'credentials'", "dlt.destinations.duckdb"),
     "a refresh mode": (lambda: run(ROWS, table_name="t", refresh="all"), "'all'", "drop_sources"),

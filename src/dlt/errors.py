@@ -11,6 +11,8 @@ DltError
 │   ├── ConfigError            values are missing or wrong; lists all of them at once
 │   ├── MissingExtra           an optional package is needed; says which pip install mends it
 │   ├── NotBuilt               a part of the public API that this version does not have yet
+│   ├── RestClientError        pages of an API cannot be gone through: a wrong paginator, a loop, a body that is none
+│   │   └── IgnoreResponse      raised by hooks: the series of requests ends here, and that is right
 │   ├── InvalidPipelineName    the name cannot be that of a folder
 │   ├── CannotRestorePipeline  the pipeline is neither on this machine nor at the destination
 │   ├── PackageError           a load package is missing, damaged or in the wrong state
@@ -120,6 +122,14 @@ class MissingExtra(FatalError, ImportError):
 
 class NotBuilt(FatalError, NotImplementedError):
     """This part of the public API is not available in this version."""
+
+
+class RestClientError(FatalError, ValueError):
+    """The pages of an API cannot be gone through."""
+
+
+class IgnoreResponse(RestClientError):
+    """No more pages: the response is none."""
 
 
 class PackageError(FatalError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # paths of raw columns that hold ids made of whole rows as they came, and those that dlt 1.x makes where they are others;
 # no key is like this
 CONTENT, CONTENT_WAS = ("\0content",), ("\0content was",)
+JSON_FIELD = {b"dlt": b"json"}  # metadata of Arrow columns whose texts are JSON
 
 
 class Wei(Decimal):
@@ -54,12 +55,59 @@ class Batch(NamedTuple):
 
 
 class RefusedRows(list[Any]):
-    """Rows, as they came, that their model does not let in. `why` has for each of them the position among all rows that
-    the model looked at, the column and what is wrong."""
+    """Rows, as they came, that go to the quarantine for a `reason`: their model does not let them in. `why` has for each of
+    them the position among all rows that were looked at, the column and what is wrong."""
 
-    def __init__(self, rows: Iterable[Any] = ()) -> None:
+    def __init__(self, rows: Iterable[Any] = (), reason: str = "model") -> None:
         super().__init__(rows)
-        self.why: list[tuple[int, str, str]] = []
+        self.reason = reason
+        self.why: list[tuple[Any, Any, str]] = []
+
+
+class PagedRows:
+    """Rows that code of the user sees as pages of dicts when it looks at them, and that need not become dicts otherwise."""
+
+    num_rows: int
+
+    def pages(self) -> Iterator[list[dict[str, Any]]]:
+        """The rows as dicts."""
+        raise NotImplementedError
+
+
+class JsonRows(PagedRows):
+    """Lines of JSON: no blank ones, no end of line at the end. `parse` makes rows of them, or raises what the user sees;
+    page: how many are seen at once, 0 for all."""
+
+    def __init__(self, lines: bytes, parse: Callable[[bytes], list[dict[str, Any]]], page: int = 0) -> None:
+        self.lines, self.parse = lines, parse
+        self.num_rows = lines.count(b"\n") + 1
+        self.page = page or self.num_rows
+
+    def pages(self) -> Iterator[list[dict[str, Any]]]:
+        rows = self.parse(self.lines)
+        for start in range(0, len(rows), self.page):
+            yield rows[start : start + self.page]
+
+
+class ArrowRows(PagedRows):
+    """Flat rows that are Arrow, as pages of so many rows."""
+
+    def __init__(self, data: pa.RecordBatch, page: int) -> None:
+        self.data, self.page = data, page
+        self.num_rows = int(data.num_rows)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        import pyarrow as pa
+
+        reader = pa.RecordBatchReader.from_batches(self.data.schema, [self.data])
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def pages(self) -> Iterator[list[dict[str, Any]]]:
+        """The rows as dicts; objects and lists in columns of JSON as Python has them."""
+        from dlt.arrow.dicts import dicts_of
+
+        for start in range(0, self.num_rows, self.page):
+            yield dicts_of(self.data.slice(start, self.page))
 
 
 class Shard(NamedTuple):

@@ -20,7 +20,7 @@ from dlt.arrow.marks import Links, Marks, Options, Placed, Target
 from dlt.arrow.shred import DEEPEST, Shape
 from dlt.arrow.values import json_text
 from dlt.errors import ContractViolation
-from dlt.items import CONTENT, CONTENT_WAS, Batch, Raw, RawColumn, Shard
+from dlt.items import CONTENT, CONTENT_WAS, JSON_FIELD, Batch, Raw, RawColumn, Shard
 from dlt.quarantine import Drop, Sieve, packed
 from dlt.schema.evolve import SYSTEM, add_columns, declare
 from dlt.schema.model import ID, SCRATCH_ONLY, Column, Table
@@ -39,7 +39,6 @@ logger = logging.getLogger("dlt")
 Path = tuple[str, ...]
 NOTES, ONCE = "x-normalizer", "evolve-columns-once"  # where a table keeps notes; that a table has no rows yet
 BROUGHT = {"tables": "a new table", "columns": "a new column", "data_type": "a value of another type"}
-JSON_FIELD = {b"dlt": b"json"}
 MOST_IDS = 1_000_000  # row ids of one table that came with the data and are remembered; later ones are kept beside
 
 
@@ -138,7 +137,11 @@ class Normalizer:
                 logger.warning("Table %s: %s is a list in other rows; a single value is kept as a list of one.", *where)
             return True
 
-        return Shape(deepest, keeps_json, wraps)
+        def is_number(table: Path, column: Path) -> bool:
+            known = self.column_at(raw_name, table, column)
+            return known is not None and known.data_type in ("bigint", "double", "decimal")
+
+        return Shape(deepest, keeps_json, wraps, is_number)
 
     def child_at(self, raw_name: str, table: Path, column: Path) -> Table | None:
         """The table that holds the items of lists under a path, if there is one."""

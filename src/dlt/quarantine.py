@@ -35,11 +35,18 @@ REASONS = {
     "contract_columns": "the contract does not let this column in",
     "contract_data_type": "the contract does not let a value of this type in",
     "model": "the row does not fit its model",
+    "file": "the file cannot be read; the row describes it",
     "no_type": "the destination has no type for this value",
     "destination": "the destination turned the row away",
     "replayed": "the row named in `detail` was loaded again",
 }
-ASKED = ("contract_tables", "contract_columns", "contract_data_type", "model")  # the user's code says what happens then
+ASKED = (
+    "contract_tables",
+    "contract_columns",
+    "contract_data_type",
+    "model",
+    "file",
+)  # the user's code says what happens then
 ON_BAD_ROWS = "x-on-bad-rows"  # hint of a table, "quarantine" or "fail": goes before the setting normalize.on_bad_rows
 REQUIRED = ("load_id", "table_name", "reason", "_dlt_id")
 TABLE = Table(

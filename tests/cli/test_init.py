@@ -20,7 +20,9 @@ from dlt.cli.init import PLANNED, _templates
 from dlt.cli.scripts import wanted_by, with_pipeline
 from dlt.destinations import registry
 
-RUN_AT_ONCE = sorted(set(_templates()) - {"requests", "github_api"})  # those two need a server
+RUN_AT_ONCE = sorted(
+    set(_templates()) - {"requests", "github_api", "rest_api", "sql_database", "filesystem"}
+)  # these need a place
 
 
 def tables(database: Path) -> set[str]:
@@ -129,6 +131,21 @@ def test_section_12_2_github(dlt_: Any, script: Any, api: str, own_folder: Path)
 
     with duckdb.connect(str(own_folder / "github_api_pipeline.duckdb")) as connection:
         assert connection.execute("SELECT id FROM github_api_data.issues ORDER BY 1").fetchall() == [(1,), (2,)]
+
+
+def test_section_12_2_files(dlt_: Any, script: Any, own_folder: Path) -> None:
+    made = dlt_("init", "filesystem", "duckdb", "--json").data
+    assert made["to_set"] == {".dlt/config.toml": ["sources.filesystem.bucket_url"]}
+    (own_folder / "inbox").mkdir()
+    (own_folder / "inbox" / "a.csv").write_text("id\n1\n2\n")
+    config = own_folder / ".dlt" / "config.toml"
+    config.write_text(config.read_text().replace("<configure me>", "inbox"))
+
+    script("filesystem_pipeline.py")
+    script("filesystem_pipeline.py")
+
+    with duckdb.connect(str(own_folder / "filesystem_pipeline.duckdb")) as connection:
+        assert connection.execute("SELECT id FROM filesystem_data.rows ORDER BY 1").fetchall() == [(1,), (2,)]
 
 
 # ---- what is there already
@@ -285,6 +302,15 @@ def test_without_git(repository: Path, dlt_: Any, tmp_path: Path) -> None:
     assert shutil.which("git")
 
 
+def test_section_12_2_what_a_server_needs_waits_in_the_secrets(dlt_: Any, own_folder: Path) -> None:
+    done = dlt_("init", "default", "postgres")
+
+    secrets = tomllib.loads((own_folder / ".dlt" / "secrets.toml").read_text())
+    assert set(secrets["destination"]["postgres"]["credentials"]) == {"host", "database", "username", "password"}
+    assert "destination.postgres.credentials.password" in done.out
+    assert (own_folder / "requirements.txt").read_text() == "dlt[postgres]>=1.31.0\n"
+
+
 # ---- names
 
 
@@ -300,7 +326,7 @@ def test_lists(dlt_: Any) -> None:
         ([], "A source and a destination are needed"),
         (["default"], "A source and a destination are needed"),
         (["default", "duckbd"], "did you mean 'duckdb'"),
-        (["default", "postgres"], "The destination 'postgres' is not part of this version"),
+        (["default", "snowflake"], "The destination 'snowflake' is not part of this version"),
         (["../up", "duckdb"], "cannot be the name of a script"),
         *[([name, "duckdb"], f"The source {name} is not part of this version") for name in PLANNED],
     ],

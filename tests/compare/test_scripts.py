@@ -21,6 +21,7 @@ SCRIPTS = sorted((Path(__file__).parents[1] / "scripts").glob("*.py"))
 BATCH = "the columns of a batch are added together, dlt's own after them"
 NOW = "the times of the loads"
 CHOSEN = "a resource that its source leaves out is loaded when it is passed alone"
+PATHS = "hashes of the URLs of files, which have folders of their own"
 ROWS = "a row that changed at the last cursor value is told by its own hash, beside that of its key"
 
 # script -> part -> why it differs. What is not here is the same.
@@ -31,6 +32,8 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "incremental_merge": {"state": ROWS},
     "old_imports": {"state": ROWS},
     "nested_lists": {"orders__lines columns": BATCH},
+    "read_files": {"events columns": BATCH, "state": PATHS},
+    "rest_api": {"state": ROWS},
     "scd2": {"customers rows": NOW},
     "select_resources": dict.fromkeys(("back columns", "back hints", "back rows", "tables", "loads"), CHOSEN),
 }

@@ -146,6 +146,22 @@ def test_what_feeds_is_evaluated_once_and_not_written_unless_wanted() -> None:
     assert made == ["x", "y"]
 
 
+class Page(list[Any]):
+    """A list of a class of its own, as the pages of an API."""
+
+
+def test_pages_of_a_class_of_their_own_take_all_steps() -> None:
+    feed = dlt.resource([Page(["a", "b"]), Page(), Page(["c"])], name="feed").add_map(str.upper)
+    feed.add_filter(lambda item: item != "B")
+
+    assert items(feed, feed | dlt.transformer(lambda item: [f"{one}-fed" for one in item], name="fed")) == [
+        "A",
+        "A-fed",
+        "C",
+        "C-fed",
+    ]
+
+
 def test_chain_of_transformers() -> None:
     chain = letters("a", 2) | dlt.transformer(lambda item: [item, item], name="two")
     chain = chain | dlt.transformer(lambda page: {"n": len(page)}, name="count")

@@ -123,7 +123,6 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "text": ("no_such_source", {}, UnknownSourceReference, "no source 'no_such_source'"),
     "bytes": (b"text", {"table_name": "t"}, ResourceError, "list"),
     "list without name": ([{"a": 1}], {}, ResourceError, "table_name="),
-    "frame without name": (pd.DataFrame({"a": [1]}), {}, ResourceError, "table_name="),
     "rows behind a resource": ([dlt.resource(numbers), {"a": 1}], {}, ResourceError, "begins with"),
     "rows behind a source": ([pair(), [{"a": 1}]], {}, ResourceError, "begins with"),
     "wrong hint": ([{"a": 1}], {"table_name": "t", "write_disposition": "upsert"}, SchemaError, "upsert"),

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from dlt.arrow.values import json_text
 from dlt.errors import SchemaError
-from dlt.items import Raw, RawColumn
+from dlt.items import JSON_FIELD, Raw, RawColumn
 
 MOST_ROWS = 122_880  # of one batch
 MOST_BYTES = 32 << 20
@@ -145,8 +145,10 @@ def raw_of(batch: pa.RecordBatch) -> list[Raw]:
             hint="rename one of them",
         )
     columns = []
-    for name, data in zip(names, batch.columns, strict=True):
+    for name, field, data in zip(names, batch.schema, batch.columns, strict=True):
         kind, plain = plain_array(data)
+        if kind == "text" and field.metadata == JSON_FIELD:
+            kind = "json"
         columns.append(RawColumn((name,), plain, kind, 0))
     return [Raw((), columns, batch.num_rows)]
 

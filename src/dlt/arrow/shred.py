@@ -52,12 +52,14 @@ class Shape(NamedTuple):
     """What the shredder must know of the schema: how deep to go, what stays JSON, which scalars are one-item lists.
 
     A scalar is the only item of a list when the path has a nested table and no column of its own: `wraps` is asked with
-    the path of the table, that of the value, and whether a list came first in these rows.
+    the path of the table, that of the value, and whether a list came first in these rows. `is_number`: there is a column
+    of numbers, to which 1 and 1.0 are the same.
     """
 
     max_nesting: int = DEEPEST
     keeps_json: Callable[[Path, Path], bool] = lambda _table, _column: False
     wraps: Callable[[Path, Path, bool], bool] = lambda _table, _column, lists: lists
+    is_number: Callable[[Path, Path], bool] = lambda _table, _column: False
 
 
 class BadValue(NamedTuple):
@@ -67,6 +69,11 @@ class BadValue(NamedTuple):
     path: Path
     reason: str
     detail: str
+
+
+def nesting(shape: Shape) -> int:
+    """How many levels of nesting become tables and columns."""
+    return min(shape.max_nesting, DEEPEST)
 
 
 def shred(rows: Sequence[Mapping[str, Any]], shape: Shape = Shape()) -> tuple[list[Raw], list[BadValue]]:  # noqa: B008
@@ -84,7 +91,7 @@ class _Shredder:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.deepest = min(shape.max_nesting, DEEPEST)
+        self.deepest = nesting(shape)
         self.raws: list[Raw] = []
         self.bad: list[BadValue] = []
 
@@ -146,7 +153,7 @@ class _Shredder:
     def add(self, raw: Raw, path: Path, data: pa.Array, kind: str | None, at: list[int] | None) -> None:
         if at is not None:
             data = _spread(data, at, raw.rows)
-        raw.columns.append(RawColumn(path, data, kind, _first_valid(data)))
+        raw.columns.append(RawColumn(path, data, kind, first_valid(data)))
 
     def mixed(
         self, raw: Raw, path: Path, values: list[Any], depth: int, at: list[int] | None, types: set[type]
@@ -231,7 +238,7 @@ class _Shredder:
         if not items:
             return
         parent = next(i for i, one in enumerate(self.raws) if one is raw)
-        owners, places = _links(lists, len(items))
+        owners, places = links(pa.array(list(map(len, lists)), pa.int32()), len(items))
         child = Raw(
             raw.path + path,
             [],
@@ -321,9 +328,9 @@ def _item_rows(items: list[Any]) -> list[Any]:
     ]
 
 
-def _links(lists: list[Any], count: int) -> tuple[pa.Array, pa.Array]:
-    """For each item of these lists the number of its list and its place in it."""
-    ends = pc.cumulative_sum(pa.array(list(map(len, lists)), pa.int32()))
+def links(lengths: pa.Array, count: int) -> tuple[pa.Array, pa.Array]:
+    """For each item of lists of these lengths the number of its list and its place in it."""
+    ends = pc.cumulative_sum(lengths)
     starts = pa.concat_arrays([pa.array([0], pa.int32()), ends])
     parents = pc.list_parent_indices(pa.ListArray.from_arrays(starts, pa.nulls(count)))
     return parents, pc.subtract(_numbers(1 << count.bit_length()).slice(0, count), starts.take(parents))
@@ -421,7 +428,7 @@ def _with_text_keys(rows: Sequence[Any]) -> list[dict[str, Any]]:
     return out
 
 
-def _first_valid(data: pa.Array) -> int:
+def first_valid(data: pa.Array) -> int:
     """The row of the first value."""
     if not data.null_count:
         return 0

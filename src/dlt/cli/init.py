@@ -18,13 +18,22 @@ from dlt.cli.repository import Found, fetched
 from dlt.cli.scripts import PLACEHOLDER, Wanted, wanted_by, with_pipeline
 from dlt.errors import NotBuilt
 
-PLANNED = ("rest_api", "sql_database", "filesystem", "context_rest_api")  # sources of the public API that are not built
+PLANNED = ("context_rest_api",)  # sources of the public API that are not built
 DEFAULT = "default"
 MERGE, REPLACE = 'write_disposition="merge"', 'write_disposition="replace"'
-NEEDS = {"dataframe": ["pandas"]}  # packages of templates
+NEEDS = {
+    "dataframe": ["pandas"],
+    "filesystem": ["fsspec>=2024.2"],
+    "rest_api": ["requests>=2.31"],
+    "sql_database": ["sqlalchemy>=2.0"],
+}  # packages of templates
 IGNORED = ("secrets.toml", "*.duckdb", "__pycache__/", ".venv/")
 OF_DESTINATIONS: Mapping[str, Sequence[Wanted]] = {
     "filesystem": [Wanted(("destination", "filesystem", "bucket_url"), False, "data")],
+    "postgres": [
+        Wanted(("destination", "postgres", "credentials", name), True, PLACEHOLDER)
+        for name in ("host", "database", "username", "password")
+    ],
 }
 
 
@@ -157,7 +166,7 @@ def _can_merge(destination: str) -> bool:
 def _requirements(found: Found, options: Namespace) -> list[str]:
     from dlt import __version__
 
-    extra = "[duckdb]" if options.destination == "duckdb" else ""
+    extra = f"[{options.destination}]" if options.destination in ("duckdb", "postgres", "sqlalchemy") else ""
     own = [one for one in found.requirements if not re.match(r"dlt\b", one)]
     return [f"dlt{extra}>={__version__}", *own]
 

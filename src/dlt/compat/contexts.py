@@ -65,6 +65,12 @@ class RuntimeConfiguration:
 
     log_level: str = "WARNING"
     log_format: str | None = None
+    request_timeout: float = 60
+    request_max_attempts: int = 5
+    request_backoff_factor: float = 1
+    request_max_retry_delay: float = 300
+    http_show_error_body: bool = False
+    http_max_error_body_length: int = 8192
 
 
 class ConfigProvidersContainer:

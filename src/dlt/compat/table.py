@@ -96,11 +96,17 @@ MODULES: dict[str, str] = {
     "common.storages.file_storage": "!: FileStorage",
     "common.storages": """
         !: FileStorage LoadStorage NormalizeStorage SchemaStorage SchemaStorageConfiguration PackageStorage
-        ParsedLoadJobFileName FilesystemConfiguration NormalizeStorageConfiguration
+        ParsedLoadJobFileName NormalizeStorageConfiguration
+        dlt.sources.filesystem.access: FilesystemConfiguration
     """,
     "common.storages.configuration": """
         dlt.config.credentials: FileSystemCredentials=Credentials
-        !: FilesystemConfiguration
+        dlt.sources.filesystem.access: FilesystemConfiguration
+    """,
+    "common.storages.fsspec_filesystem": """
+        dlt.sources.filesystem: FileItem FileItemDict fsspec_filesystem glob_files
+        dlt.sources.filesystem.access: FilesystemConfiguration fsspec_from_config
+        dlt.config.credentials: FileSystemCredentials=Credentials AwsCredentials AzureCredentials SFTPCredentials HfCredentials
     """,
     "common.storages.exceptions": """
         dlt.errors: LoadPackageNotFound=PackageError LoadPackageAlreadyCompleted=PackageError StorageException=PackageError
@@ -267,10 +273,73 @@ MODULES: dict[str, str] = {
     "load.exceptions": "dlt.errors: LoadClientJobFailed=DestinationRefused LoadClientJobRetry=RetryableError",
     "dataset.exceptions": "dlt.errors: DatasetException=DltError LineageFailedException=SchemaError",
     # ---- dlt.sources, dlt.destinations
+    "sources.filesystem.helpers": "dlt.sources.filesystem: fsspec_from_resource FilesystemConfigurationResource",
+    "sources.helpers.requests": "dlt.sources.http.requests: *",
+    "sources.helpers.requests.retry": """
+        dlt.sources.http.client: Client DEFAULT_RETRY_STATUS DEFAULT_RETRY_EXCEPTIONS RetryPredicate client
+        dlt.sources.http.requests: get post put patch delete options head request
+        dlt.sources.http.session: DEFAULT_TIMEOUT Session TRequestTimeout
+    """,
+    "sources.helpers.requests.session": "dlt.sources.http.session: DEFAULT_TIMEOUT Session TRequestTimeout",
+    "sources.helpers.rest_client": """
+        dlt.sources.http.rest_client: RESTClient PageData paginate HTTPMethodBasic Hooks
+        dlt.sources.http.auth: AuthConfigBase
+        dlt.sources.http.paginators: BasePaginator
+    """,
+    "sources.helpers.rest_client.auth": "dlt.sources.http.auth: *",
+    "sources.helpers.rest_client.client": """
+        dlt.sources.http.rest_client: RESTClient PageData HTTPMethod HTTPMethodBasic Hooks
+        dlt.sources.http.session: raise_for_status _dlt_raise_for_status=raise_for_status
+        dlt.sources.http.detect: PaginatorFactory find_response_page_data
+        dlt.sources.http.paginators: BasePaginator
+        dlt.sources.http.urls: join_url sanitize_url
+        dlt.errors: IgnoreResponseException=IgnoreResponse PaginatorNotFound=RestClientError
+    """,
+    "sources.helpers.rest_client.detector": "dlt.sources.http.detect: *",
+    "sources.helpers.rest_client.exceptions": """
+        dlt.errors: RESTClientException=RestClientError IgnoreResponseException=IgnoreResponse
+        PaginatorNotFound=RestClientError PaginatorSetupError=RestClientError
+    """,
+    "sources.helpers.rest_client.paginators": "dlt.sources.http.paginators: *",
+    "sources.helpers.rest_client.redaction": "dlt.sources.http.urls: SENSITIVE_PARAMS sanitize_url",
+    "sources.helpers.rest_client.typing": """
+        dlt.sources.http.rest_client: HTTPMethod HTTPMethodBasic HTTPMethodExtended HookEvent HookFunction Hooks
+    """,
+    "sources.helpers.rest_client.utils": "dlt.sources.http.urls: join_url",
+    "sources.rest_api.config_setup": "dlt.sources.rest_api.registry: register_paginator register_auth create_paginator create_auth",
+    "sources.rest_api.typing": "dlt.sources.rest_api.config: *",
+    "sources.rest_api.utils": "dlt.sources.rest_api.build: check_connection dlt.sources.http.urls: join_url",
+    "sources.helpers.transform": "dlt.sources.transform: *",
     "sources.config": "dlt.config.spec: configspec dlt.config.inject: with_config",
+    "sources.sql_database.helpers": """
+        dlt.sources.sql_database: engine_from_credentials remove_nullability_adapter unwrap_json_connector_x
+        dlt.sources.sql_database.load: BaseTableLoader TableLoader ConnectorXTableLoader TableBackend TABLE_LOADER_REGISTRY
+        register_table_loader_backend get_table_loader_class
+        dlt.sources.sql_database.reflect: ReflectionLevel TTypeAdapter=TypeAdapter TTableAdapter=TableAdapter
+        default_engine_adapter_callback default_table_adapter table_to_resource_hints
+        dlt.sources.sql_database.query: TQueryAdapter=QueryAdapter
+        sqlalchemy: Table MetaData Engine SelectAny=Select SelectClause=Select TextClause
+    """,
+    "sources.sql_database.schema_types": """
+        dlt.sources.sql_database.reflect: ReflectionLevel TTypeAdapter=TypeAdapter default_table_adapter get_primary_key
+        get_table_references sqla_col_to_column_schema table_to_columns table_to_resource_hints
+        sqlalchemy: Table Column Row Select SelectAny=Select ColumnAny=Column
+    """,
+    "sources.sql_database.arrow_helpers": "dlt.sources.sql_database.settle: row_tuples_to_arrow",
     "destinations.exceptions": DESTINATION_ERRORS,
     "destinations.impl.duckdb.configuration": "dlt.compat.destinations: DuckDbCredentials DuckDbBaseCredentials=DuckDbCredentials",
-    "destinations.impl.postgres.configuration": "dlt.config.credentials: PostgresCredentials=ConnectionStringCredentials",
+    "destinations.adapters": """
+        dlt.destinations._adapters: postgres_adapter
+        !: athena_adapter athena_partition bigquery_adapter bigquery_partition clickhouse_adapter databricks_adapter
+        iceberg_adapter iceberg_partition lance_adapter lancedb_adapter qdrant_adapter synapse_adapter weaviate_adapter
+    """,
+    "destinations.impl.postgres.configuration": "dlt.destinations._postgres: PostgresCredentials",
+    "destinations.impl.postgres.factory": "dlt.destinations._postgres: postgres !: PostgresTypeMapper",
+    "destinations.impl.postgres.postgres_adapter": "dlt.destinations._adapters: postgres_adapter",
+    "destinations.impl.sqlalchemy.configuration": "dlt.destinations._sqlalchemy: SqlalchemyCredentials",
+    "destinations.impl.sqlalchemy.dialect": "dlt.destinations._sqlalchemy: DialectCapabilities register_dialect_capabilities",
+    "destinations.impl.sqlalchemy.factory": "dlt.destinations._sqlalchemy: sqlalchemy",
+    "destinations.impl.sqlalchemy.type_mapper": "!: SqlalchemyTypeMapper",
     "progress": "dlt.pipeline.progress: *",
     "version": "dlt: __version__",
 }
@@ -284,7 +353,6 @@ NOT_BUILT: dict[str, str] = {
     "common.configuration.plugins": "plugins are not known",
     "common.configuration.providers.airflow": "values of Airflow are found without it",
     "common.configuration.providers.vault": "vaults are named in the configuration",
-    "common.storages.fsspec_filesystem": "read files with fsspec or pathlib, and yield rows or Arrow tables",
     "common.storages.schema_storage": "use export_schema_path= and import_schema_path= of dlt.pipeline",
     "common.storages.load_storage": "use Pipeline.get_load_package_info",
     "destinations.adapters": "give hints in columns= of the resource",
@@ -295,9 +363,5 @@ NOT_BUILT: dict[str, str] = {
     "helpers": "run the task in your own code: dbt, Airflow and marimo are ordinary packages",
     "hub": "it needs a package that this version does not know",
     "reflection": "use the module ast of Python",
-    "sources.filesystem": "list files with pathlib or fsspec, and yield rows or Arrow tables",
-    "sources.helpers": "use requests or httpx in a resource",
-    "sources.rest_api": "request pages with requests or httpx in a resource",
-    "sources.sql_database": "read with the driver of the database in a resource",
     "_workspace": "use the command dlt",
 }

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from dlt.destinations._dummy import dummy
     from dlt.destinations._filesystem import filesystem
     from dlt.destinations._memory import memory
+    from dlt.destinations._postgres import postgres
+    from dlt.destinations._sqlalchemy import sqlalchemy
 
-__all__ = ["destination", "duckdb", "dummy", "filesystem", "memory"]
+__all__ = ["destination", "duckdb", "dummy", "filesystem", "memory", "postgres", "sqlalchemy"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,8 @@ DESTINATIONS = {
     "dummy": "dlt.destinations._dummy:dummy",
     "filesystem": "dlt.destinations._filesystem:filesystem",
     "memory": "dlt.destinations._memory:memory",
+    "postgres": "dlt.destinations._postgres:postgres",
+    "sqlalchemy": "dlt.destinations._sqlalchemy:sqlalchemy",
 }
 # capabilities that have another name in the public API
 PUBLIC_CAPS = {
@@ -45,11 +47,9 @@ PLANNED = (
     "lancedb",
     "motherduck",
     "mssql",
-    "postgres",
     "qdrant",
     "redshift",
     "snowflake",
-    "sqlalchemy",
     "synapse",
     "weaviate",
 )

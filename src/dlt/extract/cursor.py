@@ -7,12 +7,13 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import compress
+from itertools import chain, compress
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from dlt.extract.jsonpath import ABSENT, Absent, getter, is_simple, top_key
 from dlt.extract.order import Keys, OrderError, keys_of
+from dlt.items import ArrowRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -226,6 +227,8 @@ def take_table(item: Any, path: str, declared: Any) -> Taken:
 def _column(item: Any, name: str) -> Any:
     import pyarrow as pa
 
+    if isinstance(item, ArrowRows):
+        item = item.data
     if isinstance(item, (pa.Table, pa.RecordBatch)):
         return item.column(name) if name in item.schema.names else None
     if name not in list(item.columns):
@@ -310,7 +313,7 @@ def opened(item: Any) -> Any:
     """Tables, batches and frames as they are; lazy frames are collected, other streams of Arrow become tables."""
     import pyarrow as pa
 
-    if isinstance(item, (pa.Table, pa.RecordBatch)):
+    if isinstance(item, (pa.Table, pa.RecordBatch, ArrowRows)):
         return item
     if hasattr(item, "collect") and not hasattr(item, "to_arrow"):
         return item.collect()
@@ -321,6 +324,8 @@ def select(item: Any, positions: Any) -> Any:
     """The rows of a page, table or frame at these positions."""
     if type(item) is list:
         return [item[position] for position in positions]
+    if isinstance(item, ArrowRows):
+        return ArrowRows(select(item.data, positions), item.page)
     import pyarrow as pa
 
     if isinstance(item, (pa.Table, pa.RecordBatch)):
@@ -334,6 +339,8 @@ def plain_rows(item: Any, positions: Positions) -> list[Any]:
     if type(item) is list:
         return [item[position] for position in positions]
     part = select(item, positions)
+    if isinstance(part, ArrowRows):
+        return list(chain.from_iterable(part.pages()))
     if hasattr(part, "to_pylist"):
         found: list[Any] = part.to_pylist()
         return found

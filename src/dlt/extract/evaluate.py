@@ -20,17 +20,19 @@ from typing import TYPE_CHECKING, Any
 from dlt.errors import DltError, ResourceError
 from dlt.extract.crew import Crew, Mode, Task, close_all, how_to
 from dlt.extract.hints import merge_hints
-from dlt.extract.marks import DataItemWithMeta, HintsMeta, MadeBefore
+from dlt.extract.marks import DataItemWithMeta, HintsMeta, MadeBefore, MaterializedEmptyList
 from dlt.extract.nodes import Node, graph_of
 from dlt.extract.pipe import PER_ITEM, Limit, Step, items_of, kind_of, rows_in
 from dlt.extract.running import Running, by_table, is_row
 from dlt.extract.state import ACTIVE, State
+from dlt.items import JsonRows, PagedRows, RefusedRows
 
 if TYPE_CHECKING:
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
 
 Out = list[tuple["DltResource", Any]]
+ROW_BY_ROW = ("map", "filter", "yield_map", "raw", "validate", "metrics")  # steps that are code for rows
 
 
 def evaluate(
@@ -265,6 +267,8 @@ class Line:
     def arrive(self, node: Node, item: Any, meta: Any, at: int, *, merged: bool = False) -> None:
         """Look at what came: rows, pages and tables flow on, the rest is opened first."""
         match kind_of(type(item)):
+            case "table" if isinstance(item, PagedRows) and needs_rows(node, at, type(item)):
+                self.arrive(node, item.pages(), meta, at)
             case "row" | "table":
                 self.flow(node, item, meta, at)
             case "page":
@@ -311,9 +315,11 @@ class Line:
 
     def page(self, node: Node, item: list[Any], meta: Any, at: int, *, merged: bool) -> None:
         """A page of rows flows as it is; None goes, and tables, marks, generators in it go their own way."""
-        if type(item) is not list:  # says "make the table"
+        if isinstance(item, (MaterializedEmptyList, RefusedRows)):
             self.emit(node, item, meta)
             return
+        if type(item) is not list:  # one of a class of its own, as a page of an API
+            item = list(item)
         kinds = {kind: kind_of(kind) for kind in set(map(type, item))}
         whole = ("row",) if merged else ("row", "page")  # a list in a page is a row, as the values of a scalar column
         if all(kind in whole for kind in kinds.values()):
@@ -434,6 +440,13 @@ class Line:
                     self.arrive(node, made, None, 0)
         finally:
             ACTIVE.reset(token)
+
+
+def needs_rows(node: Node, at: int, kind: type) -> bool:
+    """Whether code of the user looks at the items of a node after this step, or an incremental at what has no columns."""
+    tracker = node.incremental.tracker if node.incremental is not None else None
+    by_call = tracker is not None and (tracker.newest is None or kind is JsonRows)
+    return bool(node.children) or by_call or any(step.kind in ROW_BY_ROW for step in node.steps[at:])
 
 
 def named(item: Any) -> str:

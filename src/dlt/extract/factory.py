@@ -103,7 +103,7 @@ class SourceFactory:
         args, kwargs = self._with_config(args, kwargs)
         schema = self._schema()
         pipeline = active_pipeline()
-        active = Active(self.name, getattr(pipeline, "state", None), schema)
+        active = Active(self.name, getattr(pipeline, "state", None), schema, section=self.section)
         with activated(active):
             made = self._function(*args, **kwargs)
             if inspect.iscoroutine(made):

@@ -36,7 +36,7 @@ TABLE_OPTIONS = {
     "boundary_timestamp": "x-boundary-timestamp",
 }
 TABLE_FORMATS = ("iceberg", "delta", "hive", "native")
-PLAIN_HINTS = ("table_format", "file_format", "schema_contract", "references")
+PLAIN_HINTS = ("table_format", "file_format", "schema_contract", "references", "description")
 
 
 def make_hints(

@@ -10,6 +10,7 @@ from typing import Any
 from dlt.errors import ResourceError
 
 PACKAGE: ContextVar[dict[str, Any] | None] = ContextVar("dlt_package", default=None)
+EMPTIED: ContextVar[dict[str, None] | None] = ContextVar("dlt_emptied", default=None)  # tables, as the user names them
 
 
 @contextmanager
@@ -17,10 +18,12 @@ def package_at_work(load_id: str, state: Mapping[str, Any]) -> Iterator[dict[str
     """Within the block `dlt.current.load_package_state()` is that of this package. Yields what is to be kept."""
     kept = dict(state)
     token = PACKAGE.set({"load_id": load_id, "state": kept})
+    emptied = EMPTIED.set({})
     try:
         yield kept
     finally:
         PACKAGE.reset(token)
+        EMPTIED.reset(emptied)
 
 
 def load_package_state() -> dict[str, Any]:
@@ -35,6 +38,17 @@ def load_package_state() -> dict[str, Any]:
             hint="ask inside of a resource that a pipeline runs, or of a function decorated with dlt.destination",
         )
     return package
+
+
+def truncate_table(name: str) -> None:
+    """Let the load at work begin, in its transaction, with emptying this table. Outside of a run nothing is emptied."""
+    if (emptied := EMPTIED.get()) is not None:
+        emptied[name] = None
+
+
+def emptied_tables() -> list[str]:
+    """The tables that the load at work empties first."""
+    return list(EMPTIED.get() or ())
 
 
 def destination_state() -> dict[str, Any]:

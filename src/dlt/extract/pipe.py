@@ -5,12 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from dlt.errors import SchemaError
 from dlt.extract.marks import DataItemWithMeta
 from dlt.extract.signatures import missing_arguments
-from dlt.items import RefusedRows
+from dlt.items import PagedRows, RefusedRows
 
 StepKind = Literal[
     "generator",
@@ -180,7 +181,11 @@ def _kind(kind: type) -> ItemKind:
         return "none"
     if issubclass(kind, DataItemWithMeta):
         return "mark"
-    if hasattr(kind, "__arrow_c_stream__") or (kind.__name__ in ("DataFrame", "LazyFrame", "RecordBatch")):
+    if (
+        hasattr(kind, "__arrow_c_stream__")
+        or issubclass(kind, PagedRows)
+        or (kind.__name__ in ("DataFrame", "LazyFrame", "RecordBatch"))
+    ):
         return "table"
     if issubclass(kind, Iterator):
         return "iterator"
@@ -223,4 +228,6 @@ def items_of(item: Any) -> Iterable[Any]:
         item = item.data
     if isinstance(item, RefusedRows):
         return ()
+    if isinstance(item, PagedRows):
+        return chain.from_iterable(item.pages())
     return item if isinstance(item, list) else (item,)

@@ -11,7 +11,7 @@ from dlt.extract.hints import Hints, Path, functions_of, is_dynamic, merge_hints
 from dlt.extract.marks import DataItemWithMeta, HintsMeta, MadeBefore, MaterializedEmptyList, TableNameMeta
 from dlt.extract.nodes import line_of
 from dlt.extract.pipe import kind_of, rows_in
-from dlt.items import RefusedRows
+from dlt.items import PagedRows, RefusedRows
 from dlt.schema.model import Table
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _counted(item: Any) -> Iterator[tuple[int, Any]]:
     if isinstance(item, RefusedRows):
         yield 0, item
         return
-    if kind_of(type(item)) != "table":
+    if kind_of(type(item)) != "table" or isinstance(item, PagedRows):
         yield rows_in(item), item
         return
     from dlt.arrow.interop import batches_of
@@ -211,7 +211,8 @@ class _Home:
 
     def to_table(self, item: Any, name: Any) -> Placed:
         if callable(name) or (self.dynamic and name not in self.variants):
-            yield from self.dispatched(item, name)
+            for part in item.pages() if isinstance(item, PagedRows) else (item,):
+                yield from self.dispatched(part, name)
         else:
             yield self.place(name), item
 

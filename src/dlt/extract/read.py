@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlt.arrow.ids import row_ids
 from dlt.arrow.interop import batches_of, is_columnar, raw_of
+from dlt.arrow.json_lines import JsonLines
 from dlt.arrow.shred import Shape, shred
 from dlt.arrow.values import NoneType, plain_converter
-from dlt.items import CONTENT, CONTENT_WAS, Batch, Raw, RawColumn, RefusedRows
+from dlt.items import CONTENT, CONTENT_WAS, ArrowRows, Batch, JsonRows, Raw, RawColumn, RefusedRows
 from dlt.schema.model import ID, Table
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ Place = tuple[str, Table, Mapping[tuple[str, ...], Table], "int | None"]  # tabl
 class _Rows:
     """Rows of one table that wait to be shredded."""
 
-    __slots__ = ("limit", "place", "rows", "start")
+    __slots__ = ("limit", "lines", "place", "rows", "start")
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.rows: list[Any] = []
         self.start = 0
         self.limit = FIRST_ROWS
+        self.lines: JsonLines | None = None
 
 
 class Reader:
@@ -81,6 +83,8 @@ class Reader:
     def item(self, place: Place, item: Any) -> Iterator[Batch]:
         if type(item) is RefusedRows:
             self.refuse(place, item)
+        elif type(item) is JsonRows:
+            yield from self.json(place, item)
         elif type(item) is not list:
             if type(item) is not dict and is_columnar(item):
                 yield from self.columnar(place, item)
@@ -100,7 +104,7 @@ class Reader:
         self.ledger.add(name, "extracted", len(rows))
         self.ledger.add(name, "quarantined", len(rows))
         for row, (position, column, detail) in zip(self.plain_rows(place, rows), rows.why, strict=True):
-            self.quarantine.add(name, column, "model", [row], [position], detail, hints=place[1])
+            self.quarantine.add(name, column, rows.reason, [row], [position], detail, hints=place[1])
 
     def no_rows(self, place: Place) -> Batch:
         """A batch without rows and columns says that its table must be there."""
@@ -207,9 +211,32 @@ class Reader:
             waiting = self.waiting[table] = _Rows(place)
         if waiting.rows:
             yield from self.flush(waiting)
+        are_rows = isinstance(item, ArrowRows)
+        if are_rows and versioned(hints):  # their ids are made of the rows
+            for page in item.pages():
+                yield from self.add(place, page)
+            return
         for data in batches_of(item):
-            yield Batch(table, hints, raw_of(data), waiting.start, nested=False, nested_hints=nested_hints)
+            yield Batch(table, hints, raw_of(data), waiting.start, nested=are_rows, nested_hints=nested_hints)
             waiting.start += data.num_rows
+
+    def json(self, place: Place, item: JsonRows) -> Iterator[Batch]:
+        """Lines of JSON: Arrow reads them when they are as those before that Python read."""
+        table, hints, nested_hints, max_nesting = place
+        waiting = self.waiting.get(table)
+        if waiting is None:
+            waiting = self.waiting[table] = _Rows(place)
+        if waiting.lines is None:
+            waiting.lines = JsonLines()
+        elif not versioned(hints):  # whose ids are made of the rows
+            yield from self.flush(waiting)  # so that their columns are there
+            if raws := waiting.lines.read(item.lines, self.shape(table, hints, max_nesting)):
+                yield Batch(table, hints, raws, waiting.start, nested_hints=nested_hints)
+                waiting.start += item.num_rows
+                return
+        for page in item.pages():
+            waiting.lines.learn(page)
+            yield from self.add(place, page)
 
 
 def versioned(table: Table) -> bool:

@@ -14,8 +14,6 @@ from dlt.extract.resource import DltResource
 if TYPE_CHECKING:
     from dlt.extract.source import DltSource
 
-FILES = ("csv", "json", "jsonl", "ndjson", "parquet", "gz", "xlsx")  # endings of names of files
-READ = "read the file first, as json.load(...), pandas.read_csv(...) or pyarrow.parquet.read_table(...), and pass what comes of it"
 PLACES = ("sources", "dlt.sources")  # where short names are looked for
 
 
@@ -49,12 +47,12 @@ class SourceReference:
             if found is not None:
                 cls.SOURCES[name] = found
                 return as_factory(found)
+        from dlt.sources.registry import KNOWN
+
         raise UnknownSourceReference(
             f"There is no source {ref!r}.",
             looked_for=", ".join(tried),
-            hint=READ
-            if "/" in ref or ref.rpartition(".")[2].lower() in FILES
-            else "import the source and pass it, or give its full name: module.function; rows go into a list: [{...}]",
+            hint=f"a text may be {KNOWN}; rows go into a list: [{{...}}]",
         )
 
     @classmethod

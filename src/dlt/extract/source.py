@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from dlt.errors import ResourceError
-from dlt.extract.pipe import kind_of
+from dlt.extract.pipe import kind_of, rows_in
 from dlt.extract.resource import DltResource
 from dlt.extract.resources import ResourceDict, share_memo
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dlt.schema.schema import Schema
 
 logger = logging.getLogger("dlt")
+NAMELESS = "data"  # the table of a frame that has no name
 
 
 class DltSource:
@@ -275,16 +276,18 @@ def sources_of(
     section: str | None,
     table_name: Any = None,
     schema: Schema | None = None,
+    tables: Sequence[str] | None = None,
     **hints: Any,
 ) -> list[DltSource]:
     """The sources that come of what `run` and `extract` accept.
 
     Sources, source factories and resources, alone or in a list, are copied, so that hints do not change those of the
     user. Anything else is the data of one resource named `table_name` in a source named `schema_name`. The hints
-    (`write_disposition`, `columns` ...) are applied to every selected resource; `schema` takes the place of theirs.
+    (`write_disposition`, `columns` ...) are applied to every selected resource; `schema` takes the place of theirs. A text
+    is the name of a source, files or a database, of which `tables` are wanted.
     """
     hints = {"table_name": table_name, **hints}
-    sources = list(_sources(data, schema_name, section, table_name, schema))
+    sources = list(_sources(data, schema_name, section, table_name, schema, tables))
     cursors: set[tuple[str, str]] = set()
     for source in sources:
         source.check_fresh()
@@ -314,7 +317,12 @@ def _check_cursors(source: DltSource, known: set[tuple[str, str]]) -> None:
 
 
 def _sources(
-    data: Any, schema_name: str, section: str | None, table_name: Any, schema: Schema | None
+    data: Any,
+    schema_name: str,
+    section: str | None,
+    table_name: Any,
+    schema: Schema | None,
+    tables: Sequence[str] | None,
 ) -> Iterator[DltSource]:
     group: list[DltResource] = []
 
@@ -334,7 +342,7 @@ def _sources(
             made.gathered = True
             yield made
 
-    for one in _opened(data):
+    for one in _opened(data, tables):
         if isinstance(one, DltSource):
             yield one.clone()
         elif isinstance(one, DltResource):
@@ -343,8 +351,17 @@ def _sources(
             yield one()
         else:
             name = table_name if isinstance(table_name, str) else None
-            group.append(DltResource.from_data(one, name=name, section=section))
+            nameless = table_name is None and not callable(one) and kind_of(type(one)) == "table"
+            group.append(_frame(one, section) if nameless else DltResource.from_data(one, name=name, section=section))
     yield from grouped()
+
+
+def _frame(data: Any, section: str | None) -> DltResource:
+    """A resource of a frame or Arrow table that nobody gave a name."""
+    made = DltResource.from_data(data, name=NAMELESS, section=section)
+    kind = f"{type(data).__module__.partition('.')[0]} {type(data).__name__}"
+    size = f" of {rows_in(data)} rows" if hasattr(data, "num_rows") or hasattr(data, "__len__") else ""
+    return made.add_input({"kind": "frame", "recognised": f"{kind}{size} -> table {NAMELESS}"})
 
 
 def _new_schema(name: str) -> Schema:
@@ -357,7 +374,7 @@ def _is_ours(value: Any) -> bool:
     return isinstance(value, (DltSource, DltResource)) or getattr(type(value), "__dlt_source_factory__", False)
 
 
-def _opened(data: Any) -> list[Any]:
+def _opened(data: Any, tables: Sequence[str] | None) -> list[Any]:
     """The parts of a list of sources and resources; anything else is one part."""
     if isinstance(data, (list, tuple)) and data and _is_ours(data[0]):
         for one in data:
@@ -369,9 +386,11 @@ def _opened(data: Any) -> list[Any]:
                 )
         return list(data)
     if isinstance(data, str):
-        from dlt.extract.reference import SourceReference
+        from dlt.sources.registry import found_in_text
 
-        return [SourceReference.find(data)]
+        return found_in_text(data, tables)
+    if tables is not None:
+        raise ResourceError("tables= is for the URL of a database.", value=repr(data)[:200], hint="select resources")
     if not _is_ours(data) and kind_of(type(data)) == "row" and not isinstance(data, Iterable) and not callable(data):
         raise ResourceError(
             f"Data cannot be one {type(data).__name__}.", value=repr(data)[:200], hint="put it into a list: [data]"

@@ -28,6 +28,7 @@ class Active:
     source: DltSource | None = None
     pipe: Pipe | None = None
     resource: DltResource | None = None
+    section: str | None = None  # of the configuration, while a source is made
 
 
 ACTIVE: ContextVar[Active | None] = ContextVar("dlt_active", default=None)

@@ -44,9 +44,9 @@ def plan(
     for chain in chains:
         check_types(chain, present, caps)
     steps: list[Step] = [Truncate(name, drop=True) for name in manifest.dropped if name in existing]
-    steps += [Truncate(name) for name in manifest.truncated if name in present]
-    for chain in chains:
-        steps += _shape_steps(chain, present, caps)
+    emptied = [Truncate(name) for name in manifest.truncated if name in present]
+    shapes = [step for chain in chains for step in _shape_steps(chain, present, caps)]
+    steps += [*emptied, *shapes] if caps.ddl_transactions else [*shapes, *emptied]
     for chain in chains:
         steps += _data_steps(chain, present, files, caps, now, set(manifest.truncated))
     steps.append(Commit(dict(commit)))

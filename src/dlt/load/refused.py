@@ -101,7 +101,11 @@ class _Search:
 
     def found(self) -> list[_Found]:
         """The files with rows that are refused; none when it is not about rows or there are too many."""
-        files = [file for file in self.manifest.files if file.format in FORMATS and file.rows]
+        files = [
+            file
+            for file in self.manifest.files
+            if file.format in FORMATS and file.rows and file.table != QUARANTINE  # where else should those go
+        ]
         out: list[_Found] = []
         try:
             with closing(self.destination.open(self.dataset, None)):  # what is open is opened faster again

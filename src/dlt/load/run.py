@@ -213,7 +213,9 @@ def _committed(session: Session, manifest: Manifest) -> Manifest | None:
     """The manifest when the load is in `_dlt_loads`: with the same schema, for another pipeline may have the same id."""
     for row in session.read(LOADS, {"load_id": manifest.load_id}).read_all().to_pylist():
         if row.get("schema_name") == manifest.schema_name:
-            result = {"committed_at": str(row["inserted_at"]), "found": "already committed"}
+            at = row["inserted_at"]
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)  # not all destinations know zones
+            result = {"committed_at": str(at), "found": "already committed"}
             return manifest.with_(result={**(manifest.result or {}), **result}, progress={})
     return None
 

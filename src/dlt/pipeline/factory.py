@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -155,8 +156,13 @@ def run(
     table_format: str | None = None,
     schema_contract: Any = None,
     refresh: str | None = None,
+    tables: Sequence[str] | None = None,
 ) -> LoadInfo | None:
-    """Load data with the active pipeline, or with one named after the script: `dlt.pipeline().run(data, ...)`."""
+    """Load data with the active pipeline, or with one named after the script: `dlt.pipeline().run(data, ...)`.
+
+    data: resources, sources, rows, frames; or a text: files such as "data/*.csv", an https URL, the URL of a database (of
+    which `tables` are loaded), the name of a source.
+    """
     return pipeline().run(
         data,
         destination=destination,
@@ -170,4 +176,5 @@ def run(
         table_format=table_format,
         schema_contract=schema_contract,
         refresh=refresh,
+        tables=tables,
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
     from dlt.schema.schema import Schema
 
+SHOWN = 10  # notes that are printed
 STATES = {LOADED: "completed_jobs", FAILED: "failed_jobs"}  # of the jobs of a package, by its stage
 
 
@@ -301,6 +302,7 @@ class LoadInfo(StepInfo):
     staging_displayable_credentials: str | None = None
     dataset_name: str | None = None
     parked: list[str] = field(default_factory=list)  # load ids of earlier packages that failed again and were set aside
+    recognised: list[str] = field(default_factory=list)  # what a text that was given as data stands for
 
     @property
     def has_failed_jobs(self) -> bool:
@@ -349,6 +351,8 @@ class LoadInfo(StepInfo):
         name, where = self.destination_name, self.destination_displayable_credentials
         lines = [
             self._head(),
+            *(f"Recognised {note}" for note in self.recognised[:SHOWN]),
+            *([f"Recognised {len(self.recognised) - SHOWN} more"] if len(self.recognised) > SHOWN else []),
             f"{len(done)} load package(s) were loaded to destination {name} and into dataset {self.dataset_name}",
             f"The {name} destination used {where} location to store data",
             *self._packages(verbosity),

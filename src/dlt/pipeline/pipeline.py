@@ -83,6 +83,7 @@ class Pipeline:
         self._stamp = datetime.now(UTC).strftime("_%Y%m%d%H%M%S") if dev_mode else ""
         self._synced = False
         self.parked: list[str] = []  # load ids of the packages that this run set aside
+        self.recognised: list[str] = []  # what a text that was given to the run stands for
         self._open(keep=keep)
         if destination is not None:
             self.destination = destination
@@ -322,7 +323,7 @@ class Pipeline:
         if outer:
             going_on = None if name == "run" else self.last_trace
             self._trace = going_on or PipelineTrace(self.pipeline_name, execution_context(), datetime.now(UTC))
-            self.parked = []
+            self.parked, self.recognised = [], []
         assert self._trace is not None
         step = self._trace.begin(name)
         if self.collector is not None:
@@ -413,6 +414,7 @@ class Pipeline:
         table_format: str | None = None,
         schema_contract: Any = None,
         refresh: str | None = None,
+        tables: Sequence[str] | None = None,
     ) -> LoadInfo | None:
         """Extract, normalise and load data; first what earlier runs left pending, then `data`.
 
@@ -420,6 +422,7 @@ class Pipeline:
         has nothing any more of a pipeline that has loaded before, the pipeline starts anew, with all rows. A pending
         package that fails for good is set aside and named in `LoadInfo.parked`.
 
+        A text is the name of a source, files such as "data/*.csv", or the URL of a database, of which `tables` are loaded.
         Returns a LoadInfo, or None when there was nothing to do. Raises StepFailed, whose cause is the error itself.
         """
         from dlt.pipeline.stages import Asked
@@ -432,6 +435,7 @@ class Pipeline:
             "primary_key": primary_key,
             "table_format": table_format,
             "schema_contract": schema_contract,
+            "tables": tables,
         }
         asked = Asked(schema, hints, loader_file_format, check_refresh(refresh) or self.refresh)
         with self._step("run", (destination, dataset_name, credentials)) as ran:
@@ -491,6 +495,7 @@ class Pipeline:
         schema_contract: Any = None,
         refresh: str | None = None,
         loader_file_format: str | None = None,
+        tables: Sequence[str] | None = None,
     ) -> ExtractInfo:
         """Take data from its sources into a package that waits to be normalised."""
         from dlt.pipeline.stages import Asked
@@ -504,6 +509,7 @@ class Pipeline:
             "primary_key": primary_key,
             "table_format": table_format,
             "schema_contract": schema_contract,
+            "tables": tables,
         }
         asked = Asked(schema, hints, loader_file_format, check_refresh(refresh) or self.refresh)
         built = self._extract(data, asked, EXTRACTED)
@@ -813,6 +819,7 @@ class Pipeline:
             environment=destination.config.get("environment"),
             dataset_name=dataset,
             parked=list(self.parked),
+            recognised=list(self.recognised),
         )
 
     if not TYPE_CHECKING:  # type checkers know what is there

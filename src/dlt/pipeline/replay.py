@@ -43,6 +43,7 @@ Fix = Callable[[Row], "Row | None"]
 Kind = Literal["rows", "nested", "values"]
 
 SNAPSHOTS = ("scd2", "cdc")
+NO_ROWS = ("replayed", "file")  # entries that say something else than what a table lacks
 FEW = 100  # rows that are looked up one by one; of more, the whole table is read
 KEYS = {"primary_key": False, "merge_key": False, "hard_delete": False, "dedup_sort": None}
 
@@ -114,7 +115,7 @@ def _chosen(pipeline: Pipeline, session: Session, choice: Choice) -> tuple[dict[
     others: list[Entry] = []
     for row in _rows(session.read(QUARANTINE), fields):
         schema = schema_of.get(row["load_id"])
-        if row["reason"] == "replayed" or row["_dlt_id"] in done or schema not in pipeline.schemas:
+        if row["reason"] in NO_ROWS or row["_dlt_id"] in done or schema not in pipeline.schemas:
             continue
         link = Link(**{name: row[name] for name in Link._fields})
         names = (row["_dlt_id"], row["load_id"], row["table_name"], row["column_name"], row["reason"], row["whole_row"])

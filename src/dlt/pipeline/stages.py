@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from dlt.config.settings import setting
 from dlt.errors import DestinationRefused, PackageError
-from dlt.extract.package_state import package_at_work
+from dlt.extract.package_state import emptied_tables, package_at_work
 from dlt.extract.placing import placed
 from dlt.extract.source import sources_of
 from dlt.load.refused import without_refused
@@ -66,6 +66,9 @@ def build(pipeline: Pipeline, data: Any, asked: Asked, stage: str) -> list[Built
     hints = {key: value for key, value in (asked.hints or {}).items() if value is not None}
     name = asked.schema.name if asked.schema else pipeline.default_schema_name or pipeline.schema_name_for_data
     sources = sources_of(data, schema_name=name, section=pipeline.pipeline_name, **hints)
+    resources = [resource for source in sources for resource in source.selected_resources.values()]
+    notes = (one.get("recognised") for resource in resources for one in resource.inputs)
+    pipeline.recognised = list(dict.fromkeys(filter(None, notes)))
     state = copy.deepcopy(pipeline.state)
     by_schema: dict[str, list[DltSource]] = {}
     for source in sorted(sources, key=lambda source: source.name):
@@ -146,6 +149,7 @@ def _package(
     built = builder.extract(items()) if stage == EXTRACTED else builder.normalize(items())
     replaced.update(dict.fromkeys(_replaced_before(builder.schema, replacing)))
     tables = (*built.manifest.tables, *(name for name in replaced if name not in built.manifest.tables))
+    refreshed.append(Refreshed(truncated=tuple(map(builder.normalizer.table_name, emptied_tables()))))
     built.manifest = _with_refresh(built.manifest.with_(tables=tables, refresh=refresh), refreshed)
     built.noted |= noted_of(sources)
     return built

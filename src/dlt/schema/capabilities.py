@@ -33,7 +33,8 @@ class Capabilities:
     # writes
     merge_strategies: tuple[str, ...] = ()
     replace_strategies: tuple[str, ...] = ("truncate-and-insert",)
-    transactions: bool = False  # steps of a load, DDL too, commit together
+    transactions: bool = False  # steps of a load commit together
+    ddl_transactions: bool = True  # DDL too; False: it commits at once, so it comes before the rows
     alter_type: bool = False  # an all-null column can get another type
     keeps_state: bool = True  # has _dlt_loads, _dlt_version and _dlt_pipeline_state
     has_dataset: bool = True  # needs a dataset name

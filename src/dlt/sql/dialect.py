@@ -15,7 +15,8 @@ from dlt.schema.model import Column
 if TYPE_CHECKING:
     from dlt.schema.capabilities import Capabilities
 
-SQL_TYPE = re.compile(r"([A-Za-z_ ]+?)\s*(?:\((\d+)(?:\s*,\s*(\d+))?\))?((?: WITH(?:OUT)? TIME ZONE)?)")
+SQL_TYPE = re.compile(r"([A-Za-z_ ]+?)\s*(?:\((\d+)(?:\s*,\s*(\d+))?\))?((?: WITH(?:OUT)? TIME ZONE)?)", re.IGNORECASE)
+SIZED = ("text", "timestamp", "time")  # data types whose precision is the number in brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,27 @@ class Dialect:
     zones: bool = True  # False: timestamps are in UTC and do not say so
     order: Mapping[str, str] = field(default_factory=dict)  # what sorts the values {a} of a data type, where not {a}
     same: str = "{a} IS NOT DISTINCT FROM {b}"
-    hash_joins: bool = True  # False: EXISTS needs an index, and no statement may name a temporary table twice
+    not_in: str = "{value} NOT IN ({query})"  # where neither has nulls
+    hash_joins: bool = True  # False: EXISTS needs an index, and what is deleted may not be read in one statement
+    delete: str = "DELETE FROM {table} WHERE {condition}"
     update: str = "UPDATE {table} SET {values} FROM {source} AS {alias} WHERE {condition}"
     assign: str = "{column} = {value}"  # one of the values of `update`
     first: str = "{query} LIMIT 1"
+    lock: str = ""  # keeps others from writing to a table before rows are matched with it
+    truncate: str = "DELETE FROM {table}"
+    implicit_casts: bool = True  # False: values are cast, and compared, when they are copied; never by a merge
+    hinted: Mapping[str, str] = field(default_factory=dict)  # types of columns with a free hint, made of such hints
     scratch_schema: str = ""  # where temporary tables are; {dataset}: in the dataset
     scratch: str = "CREATE TEMPORARY TABLE {table} ({columns})"
     scratch_index: str = ""  # another statement, or when it begins with INDEX a part of the one above
     index_text: str = "{column}"  # a text in an index
+    twin: str = ""  # a temporary table like another one, where a statement may name one only once
     scratch_select: str = "CREATE TEMPORARY TABLE {table} AS {query}"
     drop_scratch: str = "DROP TABLE IF EXISTS {table}"
     create_dataset: str = "CREATE SCHEMA IF NOT EXISTS {dataset}"
     create_table: str = "CREATE TABLE {table} ({columns})"
-    key_text: str | None = None  # type of a text in a primary key or a unique constraint
+    key_text: str | None = None  # type of a text that is an id of rows, or in a primary key or unique constraint
+    add_unique: str = ""  # makes a constraint of a new table when its rows are there; empty: it is made with the table
     add_column: str = "ALTER TABLE {table} ADD COLUMN {column}"
     alter_type: str = "ALTER TABLE {table} ALTER COLUMN {column} SET DATA TYPE {type} USING CAST(NULL AS {type})"
     drop_not_null: str = "ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"
@@ -72,6 +81,9 @@ class Dialect:
 
     def type_of(self, column: Column, caps: Capabilities) -> str:
         """The SQL type of a column; without a data type it is text. Raises SchemaError when there is none."""
+        for hint, form in self.hinted.items():
+            if column.extra.get(hint):
+                return form.format_map(column.extra)
         match column.data_type:
             case "decimal" | "wei" as kind:
                 usual = caps.decimal if kind == "decimal" else (caps.decimal_digits, 0)
@@ -104,9 +116,11 @@ class Dialect:
         known = self.found.get(sql_type.upper()) or self.found.get((match[1] + match[4]).upper())
         if known is None:
             return Column(name, nullable=nullable)
-        if known["data_type"] != "decimal" or match[2] is None:
+        if match[2] is None or known["data_type"] not in (*SIZED, "decimal"):
             return Column(name, nullable=nullable, **known)
-        return Column(name, "decimal", int(match[2]), int(match[3] or 0), nullable=nullable)
+        if known["data_type"] == "decimal":
+            return Column(name, "decimal", int(match[2]), int(match[3] or 0), nullable=nullable)
+        return Column(name, nullable=nullable, **{**known, "precision": int(match[2])})
 
     def literal(self, value: Any, kind: str | None = None) -> str:
         """A value as SQL. With `kind` a text is cast to the type of this data type."""

@@ -50,9 +50,12 @@ def roots_sql(table: Table, parent: Table, dialect: Dialect, target: Name) -> st
     if parent.parent is None:  # the parent is the root
         return f"UPDATE {own} SET {root} = {link} WHERE {root} IS NULL"
     found, key = dialect.quoted(*parent.keys("root_key")), dialect.quoted(row_key(parent))
-    return (
-        f"UPDATE {own} SET {root} = p.{found} FROM {target(parent.name)} AS p"
-        f" WHERE {own}.{root} IS NULL AND p.{key} = {own}.{link}"
+    return dialect.update.format(
+        table=own,
+        values=dialect.assign.format(table=own, column=root, value=f"p.{found}"),
+        source=target(parent.name),
+        alias="p",
+        condition=f"{own}.{root} IS NULL AND p.{key} = {own}.{link}",
     )
 
 
@@ -101,12 +104,16 @@ class _Merge:
     def option(self, name: str) -> Any:
         return self.root.extra.get(f"x-{name}")
 
-    def scope(self) -> str | None:
+    def outside(self, value: str, query: str) -> str:
+        """That a value is not among those of a query, which has no nulls."""
+        return self.dialect.not_in.format(value=value, query=query)
+
+    def scope(self, scratch: str) -> str | None:
         """The condition of `destination_scope`. Raises PlanError when it is not well made."""
         given = self.option("merge-destination-scope")
         if not given:
             return None
-        names = {"table": self.target(self.root.name), "staging_table": self.scratch(self.root.name)}
+        names = {"table": self.target(self.root.name), "staging_table": scratch}
         try:
             return f"({str(given).format_map(names)})"
         except (KeyError, ValueError, IndexError, AttributeError) as error:
@@ -117,12 +124,24 @@ class _Merge:
                 hint="it takes {table} and {staging_table}; write other braces twice: {{ and }}",
             ) from error
 
-    def within(self) -> list[str]:
-        """The condition of rows that a snapshot may retire: the scope, else that their merge key is in the snapshot."""
-        if scope := self.scope():
-            return [scope]
-        keys = self.root.keys("merge_key")
-        return [self.exists(self.target(self.root.name), self.scratch(self.root.name), keys)] if keys else []
+    def retired(self, keys: Sequence[str]) -> tuple[list[Statement], str]:
+        """The condition of rows that a snapshot retires: their keys are not in it, and they are in the scope, else their
+        merge key is in the snapshot. With the statements that come before it."""
+        target, merge_key = self.target(self.root.name), self.root.keys("merge_key")
+        absent = f"NOT {self.exists(target, self.scratch(self.root.name), keys)}"
+        if not merge_key and not self.option("merge-destination-scope"):
+            return [], absent
+        statements, twin = self.twin()
+        return statements, f"{absent} AND {self.scope(twin) or self.exists(target, twin, merge_key)}"
+
+    def twin(self) -> tuple[list[Statement], str]:
+        """Another name for the scratch table of the root, where a statement may name it only once, and what makes it."""
+        place, dialect = self.scratch(self.root.name), self.dialect
+        if not dialect.twin:
+            return [], place
+        twin = self.scratch(f"{self.root.name}#twin")
+        made = (dialect.drop_scratch, dialect.twin, "INSERT INTO {table} SELECT * FROM {source}")
+        return [Statement(one.format(table=twin, source=place)) for one in made], twin
 
     def deleted(self, table: str = "") -> str | None:
         """That a row says its record is deleted."""
@@ -131,11 +150,22 @@ class _Merge:
             return f"{place} = TRUE" if self.root.columns[name].data_type == "bool" else f"{place} IS NOT NULL"
         return None
 
+    def deletion(self, table: str, condition: str) -> str:
+        return self.dialect.delete.format(table=table, condition=condition)
+
+    def kept(self, query: str) -> tuple[list[Statement], str]:
+        """Statements that put the ids that a query finds into a temporary table, and the query for them."""
+        place, dialect = self.scratch(f"{self.root.name}#keys"), self.dialect
+        drop = dialect.drop_scratch.format(table=place)
+        return [Statement(drop), Statement(dialect.scratch_select.format(table=place, query=query))], (
+            f"SELECT id FROM {place}"
+        )
+
     # ---- statements that clean the scratch tables
 
     def drop(self, table: Table, condition: str) -> Statement:
         """Take rows out of the scratch table of `table`, by a rule of the user."""
-        return Statement(f"DELETE FROM {self.scratch(table.name)} WHERE {condition}", table.name, "merged")
+        return Statement(self.deletion(self.scratch(table.name), condition), table.name, "merged")
 
     def filter(self) -> Iterator[Statement]:
         if condition := self.option("merge-source-filter"):
@@ -147,16 +177,44 @@ class _Merge:
             return
         row, place, keys = self.quoted(ROW), self.scratch(self.root.name), self.quoted(*self.primary)
         sort = [
-            (self.quoted(name), column.dedup_sort) for name, column in self.root.columns.items() if column.dedup_sort
+            (self.dialect.order.get(column.data_type or "", "{a}").format(a=self.quoted(name)), column.dedup_sort)
+            for name, column in self.root.columns.items()
+            if column.dedup_sort
         ]
-        if not sort:
-            yield self.drop(self.root, f"{row} NOT IN (SELECT max({row}) FROM {place} GROUP BY {keys})")
+        if sort:
+            order = ", ".join(f"{name} IS NULL, {name} {direction}" for name, direction in sort)
+            numbered = (
+                f"SELECT {row}, ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}, {row} DESC) AS n FROM {place}"
+            )
+            test, chosen, rest = "IN", row, f"FROM ({numbered}) AS numbered WHERE n > 1"
+        else:
+            test, chosen, rest = "NOT IN", f"max({row})", f"FROM {place} GROUP BY {keys}"
+        if self.dialect.hash_joins:
+            query = f"SELECT {chosen} {rest}"
+            yield self.drop(self.root, f"{row} IN ({query})" if sort else self.outside(row, query))
             return
-        order = ", ".join(f"{name} IS NULL, {name} {direction}" for name, direction in sort)
-        numbered = (
-            f"SELECT {row}, ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}, {row} DESC) AS n FROM {place}"
-        )
-        yield self.drop(self.root, f"{row} IN (SELECT {row} FROM ({numbered}) AS numbered WHERE n > 1)")
+        statements, ids = self.kept(f"SELECT {chosen} AS id {rest}")
+        yield from statements
+        yield self.drop(self.root, f"{row} {test} ({ids})")
+
+    def drop_found(self, entry: str, changed: str = "") -> Iterator[Statement]:
+        """Rows whose key is in the target are booked as `entry` and go. changed: only where none of the rows that have
+        it (o) is changed."""
+        place, target, row = self.scratch(self.root.name), self.target(self.root.name), self.quoted(ROW)
+        if self.dialect.hash_joins:
+            condition = self.exists(place, target, self.primary)
+            if changed:
+                condition += f" AND NOT {self.exists(place, target, self.primary, f'({changed})')}"
+        else:
+            query = (
+                f"SELECT {place}.{row} AS id FROM {target} AS o JOIN {place} ON {self.match('o', place, self.primary)}"
+            )
+            if changed:
+                query += f" GROUP BY {place}.{row} HAVING max(CASE WHEN {changed} THEN 1 ELSE 0 END) = 0"
+            statements, ids = self.kept(query)
+            yield from statements
+            condition = f"{row} IN ({ids})"
+        yield Statement(self.deletion(place, condition), self.root.name, entry)
 
     def drop_deleted(self) -> Iterator[Statement]:
         if condition := self.deleted():
@@ -167,23 +225,26 @@ class _Merge:
         row = self.quoted(ROW)
         rows = rows or f"SELECT {row} FROM {self.scratch(self.root.name)}"
         for table, _ in self.nested:
-            yield self.drop(table, f"{row} NOT IN ({rows})")
+            yield self.drop(table, self.outside(row, rows))
 
     def drop_orphans(self) -> Iterator[Statement]:
         """Nested rows whose parent is neither in the load nor in the target."""
         for table, parent in self.nested:
             own, key = f"{self.scratch(table.name)}.{self.quoted(parent_key(table))}", self.quoted(row_key(parent))
             places = (self.scratch(parent.name), self.target(parent.name))
-            absent = (f"NOT EXISTS (SELECT 1 FROM {place} AS p WHERE p.{key} = {own})" for place in places)
+            absent = [f"NOT EXISTS (SELECT 1 FROM {place} AS p WHERE p.{key} = {own})" for place in places]
+            if not self.dialect.hash_joins:
+                absent = [f"{own} NOT IN (SELECT {key} FROM {place} WHERE {key} IS NOT NULL)" for place in places]
             yield self.drop(table, " AND ".join(absent))
 
     def drop_known(self) -> Iterator[Statement]:
         """Nested rows that are in the target already."""
         for table, _ in self.nested:
             key, place = self.quoted(row_key(table)), self.scratch(table.name)
-            yield self.drop(
-                table, f"EXISTS (SELECT 1 FROM {self.target(table.name)} AS t WHERE t.{key} = {place}.{key})"
-            )
+            known = f"EXISTS (SELECT 1 FROM {self.target(table.name)} AS t WHERE t.{key} = {place}.{key})"
+            if not self.dialect.hash_joins:
+                known = f"{key} IN (SELECT {key} FROM {self.target(table.name)})"
+            yield self.drop(table, known)
 
     # ---- statements that change the targets
 
@@ -191,20 +252,19 @@ class _Merge:
         """Remove rows of the root target and what is nested in them, leaves first."""
         root = self.target(self.root.name)
         if self.nested:
-            keys = self.scratch(f"{self.root.name}#keys")
-            yield Statement(f"DROP TABLE IF EXISTS {keys}")
             query = f"SELECT {self.quoted(row_key(self.root))} AS id FROM {root} WHERE {condition}"
-            yield Statement(self.dialect.scratch_select.format(table=keys, query=query))
-            inside = {self.root.name: f"SELECT id FROM {keys}"}
+            statements, keys = self.kept(query)
+            yield from statements
+            inside = {self.root.name: keys}
             deletes = []
             for table, parent in self.nested:
-                place = f"{self.target(table.name)} WHERE {self.quoted(parent_key(table))} IN ({inside[parent.name]})"
+                place, below = self.target(table.name), f"{self.quoted(parent_key(table))} IN ({inside[parent.name]})"
                 if any(other.parent == table.name for other in self.tables):
-                    inside[table.name] = f"SELECT {self.quoted(row_key(table))} FROM {place}"
-                deletes.append(Statement(f"DELETE FROM {place}"))
+                    inside[table.name] = f"SELECT {self.quoted(row_key(table))} FROM {place} WHERE {below}"
+                deletes.append(Statement(self.deletion(place, below)))
             yield from reversed(deletes)
         if not nested_only:
-            yield Statement(f"DELETE FROM {root} WHERE {condition}")
+            yield Statement(self.deletion(root, condition))
 
     def insert(self, root_values: dict[str, str] | None = None) -> Iterator[Statement]:
         """Put all that is left in the scratch tables into the targets."""
@@ -223,7 +283,9 @@ def _delete_insert(merge: _Merge) -> Iterator[Statement]:
     target, scratch = merge.target(merge.root.name), merge.scratch(merge.root.name)
     keys = [names for names in (merge.primary, merge.root.keys("merge_key")) if names]
     yield from merge.filter()
-    yield from merge.delete(merge.scope() or " OR ".join(merge.exists(target, scratch, names) for names in keys))
+    scope = merge.scope(scratch)
+    for condition in [scope] if scope else [merge.exists(target, scratch, names) for names in keys]:
+        yield from merge.delete(condition)
     yield from merge.deduplicate()
     yield from merge.drop_deleted()
     yield from merge.drop_nested()
@@ -236,22 +298,24 @@ def _upsert(merge: _Merge, *, snapshot: bool = False) -> Iterator[Statement]:
     yield from merge.filter()
     yield from merge.deduplicate()
     if snapshot:
-        absent = f"NOT {merge.exists(target, scratch, key)}"
-        yield from merge.delete(" AND ".join([absent, *merge.within()]))
+        statements, retired = merge.retired(key)
+        yield from statements
+        yield from merge.delete(retired)
     if merge.nested:
         yield from merge.delete(merge.exists(target, scratch, key), nested_only=True)
     if condition := merge.deleted("o"):
-        yield Statement(f"DELETE FROM {target} WHERE {merge.exists(target, scratch, key, condition)}")
+        yield Statement(merge.deletion(target, merge.exists(target, scratch, key, condition)))
     yield from merge.drop_deleted()
     yield from merge.drop_nested()
     if merge.option("merge-skip-unchanged-rows"):
-        changed = merge.exists(scratch, target, key, f"({_changed(merge, scratch)})")
-        yield merge.drop(root, f"{merge.exists(scratch, target, key)} AND NOT {changed}")
-    others = [name for name in root.columns if name not in key]
+        yield from merge.drop_found("merged", _changed(merge, scratch))
+    others = [merge.quoted(name) for name in root.columns if name not in key]
     if others:
-        values = ", ".join(f"{merge.quoted(name)} = s.{merge.quoted(name)}" for name in others)
-        yield Statement(f"UPDATE {target} SET {values} FROM {scratch} AS s WHERE {merge.match('s', target, key)}")
-    yield Statement(f"DELETE FROM {scratch} WHERE {merge.exists(scratch, target, key)}", root.name, "rows")
+        update, assign = merge.dialect.update, merge.dialect.assign
+        values = ", ".join(assign.format(table=target, column=name, value=f"s.{name}") for name in others)
+        condition = merge.match("s", target, key)
+        yield Statement(update.format(table=target, values=values, source=scratch, alias="s", condition=condition))
+    yield from merge.drop_found("rows")
     yield from merge.insert()
 
 
@@ -274,12 +338,11 @@ def _cdc(merge: _Merge) -> Iterator[Statement]:
 
 
 def _insert_only(merge: _Merge) -> Iterator[Statement]:
-    target, scratch = merge.target(merge.root.name), merge.scratch(merge.root.name)
     yield from merge.filter()
     yield from merge.deduplicate()
     yield from merge.drop_deleted()
     yield from merge.drop_nested()
-    yield merge.drop(merge.root, merge.exists(scratch, target, merge.primary))
+    yield from merge.drop_found("merged")
     yield from merge.drop_known()  # a longer list adds to the one that is there
     yield from merge.drop_orphans()
     yield from merge.insert()
@@ -298,8 +361,9 @@ def _scd2(merge: _Merge) -> Iterator[Statement]:
     if merge.was:
         was = merge.quoted(WAS)
         yield Statement(f"UPDATE {scratch} SET {hashed} = {was} WHERE {was} IN ({known})")
-    absent = f"NOT {merge.exists(target, scratch, [version])}"
-    yield Statement(f"UPDATE {target} SET {to} = {boundary} WHERE {' AND '.join([active, absent, *merge.within()])}")
+    statements, retired = merge.retired([version])
+    yield from statements
+    yield Statement(f"UPDATE {target} SET {to} = {boundary} WHERE {active} AND {retired}")
     yield merge.drop(root, f"{hashed} IN ({known})")
     if merge.nested:  # rows that are equal in all have one key, and so one set of nested rows
         row = merge.quoted(ROW)

@@ -1,0 +1,1 @@
+from dlt.sources.filesystem.access import FilesystemConfiguration as FilesystemConfiguration

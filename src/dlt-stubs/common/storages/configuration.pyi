@@ -1,2 +1,3 @@
 from dlt.config.credentials import Credentials as _Credentials
+from dlt.sources.filesystem.access import FilesystemConfiguration as FilesystemConfiguration
 FileSystemCredentials = _Credentials

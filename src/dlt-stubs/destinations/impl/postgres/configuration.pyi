@@ -1,2 +1,1 @@
-from dlt.config.credentials import ConnectionStringCredentials as _ConnectionStringCredentials
-PostgresCredentials = _ConnectionStringCredentials
+from dlt.destinations._postgres import PostgresCredentials as PostgresCredentials

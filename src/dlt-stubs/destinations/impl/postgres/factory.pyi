@@ -1,0 +1,1 @@
+from dlt.destinations._postgres import postgres as postgres

@@ -1,0 +1,1 @@
+from dlt.destinations._sqlalchemy import SqlalchemyCredentials as SqlalchemyCredentials

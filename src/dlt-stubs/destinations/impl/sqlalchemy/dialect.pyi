@@ -1,0 +1,2 @@
+from dlt.destinations._sqlalchemy import DialectCapabilities as DialectCapabilities
+from dlt.destinations._sqlalchemy import register_dialect_capabilities as register_dialect_capabilities

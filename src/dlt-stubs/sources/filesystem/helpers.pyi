@@ -1,0 +1,2 @@
+from dlt.sources.filesystem import FilesystemConfigurationResource as FilesystemConfigurationResource
+from dlt.sources.filesystem import fsspec_from_resource as fsspec_from_resource

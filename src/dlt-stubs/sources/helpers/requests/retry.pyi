@@ -1,0 +1,16 @@
+from dlt.sources.http.client import Client as Client
+from dlt.sources.http.client import DEFAULT_RETRY_EXCEPTIONS as DEFAULT_RETRY_EXCEPTIONS
+from dlt.sources.http.client import DEFAULT_RETRY_STATUS as DEFAULT_RETRY_STATUS
+from dlt.sources.http.client import RetryPredicate as RetryPredicate
+from dlt.sources.http.client import client as client
+from dlt.sources.http.requests import delete as delete
+from dlt.sources.http.requests import get as get
+from dlt.sources.http.requests import head as head
+from dlt.sources.http.requests import options as options
+from dlt.sources.http.requests import patch as patch
+from dlt.sources.http.requests import post as post
+from dlt.sources.http.requests import put as put
+from dlt.sources.http.requests import request as request
+from dlt.sources.http.session import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
+from dlt.sources.http.session import Session as Session
+from dlt.sources.http.session import TRequestTimeout as TRequestTimeout

@@ -1,0 +1,1 @@
+from dlt.sources.http.detect import *

@@ -1,0 +1,1 @@
+from dlt.sources.http.urls import join_url as join_url

@@ -1,0 +1,1 @@
+from dlt.sources.transform import *

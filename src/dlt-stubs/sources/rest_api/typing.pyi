@@ -1,0 +1,1 @@
+from dlt.sources.rest_api.config import *
