@@ -15,7 +15,7 @@ test: $(VENV)/.test ## run all tests; ARGS="tests/schema -k naming" for some
 	@$(RUN) -m pytest -n auto $(ARGS)
 
 check: lint ## what to run before a commit: lint, types, fast tests
-	@$(RUN) -m pytest -n auto -m "not slow" $(ARGS)
+	@$(RUN) -m pytest -n auto -m "not slow and not server and not compare" $(ARGS)
 
 lint: $(VENV)/.test ## lint, format and types
 	@$(RUN) -m ruff check

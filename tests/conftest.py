@@ -18,6 +18,7 @@ settings.register_profile("ci", deadline=None, max_examples=100, print_blob=True
 settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
+SERVERS = {"postgres_server", "mysql_server", "postgres", "postgresql", "mysql", "mariadb"}  # fixtures, and parameters
 SETTING = re.compile(r"DLT_\w+|[A-Z0-9_]+__[A-Z0-9_]+")  # how settings are named in the environment
 
 
@@ -37,5 +38,10 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests first: with several workers the short ones then fill the gaps."""
+    """Tests with a server are marked. Slow tests first: with several workers the short ones then fill the gaps."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        chosen = {value.lower() for value in call.params.values() if isinstance(value, str)} if call else set()
+        if not SERVERS.isdisjoint(chosen | set(getattr(item, "fixturenames", ()))):
+            item.add_marker(pytest.mark.server)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -49,7 +49,12 @@ def test_program_keeps_line_numbers() -> None:
     assert program(text).split("\n") == ["", "", "", "a = 1", "", "", "", "", "", "b = a", "", "", "", ""]
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
+FIRST = ("README.md", "getting-started.md")  # pages that are run before each commit; the others by `make test`
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=() if path.name in FIRST else pytest.mark.slow) for path in FILES], ids=named
+)
 def test_blocks_run(path: Path, own_folder: Path, request: pytest.FixtureRequest) -> None:
     code = own_folder / "program.py"
     code.write_text(program(path.read_text()))

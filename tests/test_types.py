@@ -21,6 +21,7 @@ def checked(*command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_mypy(tmp_path: Path) -> None:
     scripts = sorted(str(path) for path in SCRIPTS.glob("*.py"))
 
@@ -31,6 +32,7 @@ def test_pyright() -> None:
     checked("basedpyright", "-p", str(SCRIPTS), "--pythonpath", sys.executable)
 
 
+@pytest.mark.slow
 def test_pyright_sees_errors(tmp_path: Path) -> None:
     """A name that there is not, and a wrong argument, do not pass: the stubs are read."""
     (tmp_path / "wrong.py").write_text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ IDS = [*(f"c{number:02d}" for number in NUMBERS), "c30b", "c30c", "c30d"]
 TESTS = Path(__file__).parents[1]
 
 
+@cache
 def ids_of_tests():
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.rglob("test_*.py")]
     names = [node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]

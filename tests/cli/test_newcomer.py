@@ -14,6 +14,8 @@ import dlt
 from dlt.cli.init import MERGE, _template
 from dlt.cli.main import main
 
+pytestmark = pytest.mark.slow  # each is a process, or several
+
 
 def loaded(name: str = "shop", **given: Any) -> dlt.Pipeline:
     pipeline = dlt.pipeline(name, destination="duckdb", dataset_name="data", **given)

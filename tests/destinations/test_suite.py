@@ -26,11 +26,13 @@ class TestDuckDBFile(DestinationSuite):
         return dlt.destinations.duckdb(str(tmp_path / "data.duckdb"))
 
 
+@pytest.mark.slow
 class TestDuckDBInMemory(DestinationSuite):
     def make_destination(self, tmp_path: Any) -> Any:
         return dlt.destinations.duckdb(":memory:")
 
 
+@pytest.mark.slow
 class TestDuckDBOpenConnection(DestinationSuite):
     def make_destination(self, tmp_path: Any) -> Any:
         return dlt.destinations.duckdb(duckdb.connect(str(tmp_path / "mine.duckdb")), create_indexes=True)
