@@ -16,10 +16,12 @@ class OldModule(ModuleType):
     """A module whose names are somewhere else."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") and name != "__all__":
             raise AttributeError(name)
         from dlt.compat import names
 
+        if name == "__all__":
+            return sorted(one for one in names.listed(self.__name__.removeprefix(PACKAGE)) if not one.startswith("_"))
         found = names.resolve(self.__name__.removeprefix(PACKAGE), name)
         setattr(self, name, found)
         return found

@@ -51,7 +51,12 @@ def is_module(module: str) -> bool:
 def listed(module: str) -> list[str]:
     """The names of an old module that can be had."""
     one = old(module)
-    return [*one.places, *(getattr(_imported(one.rest), "__all__", ()) if one.rest else ())]
+    return [*one.places, *(_public(_imported(one.rest)) if one.rest else ())]
+
+
+def _public(module: Any) -> list[str]:
+    own = [name for name, one in vars(module).items() if getattr(one, "__module__", None) == module.__name__]
+    return [*getattr(module, "__all__", [name for name in own if not name.startswith("_")])]
 
 
 def _why_not(name: str) -> str | None:

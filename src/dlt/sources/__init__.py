@@ -23,10 +23,12 @@ __all__ = [
     "incremental",
 ]
 
+MODULES = ("config", "credentials", "filesystem", "helpers", "pg_replication", "rest_api", "sql_database")
+
 
 def __getattr__(name: str) -> Any:
-    """The modules of credentials and configuration, loaded when they are first used."""
-    if name in ("config", "credentials"):
+    """The modules of sources, credentials and configuration, loaded when they are first used."""
+    if name in MODULES:
         from importlib import import_module
 
         return import_module(f"dlt.sources.{name}")

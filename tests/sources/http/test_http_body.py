@@ -109,11 +109,13 @@ def test_rows_are_what_they_are_whatever_the_way(server, fault):
         ({}, "a", []),
         ({"a": []}, "a", []),
         ({"a": [{"b": 1}, {"b": 2}]}, "a[*].b", [1, 2]),
-        ({"a": [{"b": [1]}, {"b": [2]}]}, "a[*].b", [[1], [2]]),
+        ({"a": [{"b": [1]}, {"b": [2, 3]}]}, "a[*].b", [1, 2, 3]),  # the rows of each list, as of one
+        ({"a": [{"b": [1]}, {"b": None}, {"b": 4}]}, "a[*].b", [1, 4]),
         ({"a": [{"b": [1]}]}, "a[*].b", [1]),
         ([1, 2], "$", [1, 2]),
         ({"a": 1}, "$", [{"a": 1}]),
         ([[1], [2]], "$[*]", [[1], [2]]),
+        ([[1]], "$[*]", [[1]]),
         ({"a.b": [1]}, "a.b", []),
         ({"a.b": [1]}, "'a.b'", [1]),
         ({"x-y": [3]}, "x-y", [3]),
@@ -182,6 +184,21 @@ def test_11_2_joined_urls(base, path, url):
         ("http://h/a?access-token=x&key=&pwd=1", "http://h/a?access-token=***&key=***&pwd=***"),
         ("http://me:secret@h:8/a", "http://me:***@h:8/a"),
         ("/a?secret=1#b", "/a?secret=***#b"),
+        *(
+            (f"/a?{name}=geheim", f"/a?{name}=***")
+            for name in (
+                "sig",
+                "k",
+                "access_key",
+                "X-Api-Key",
+                "code",
+                "auth",
+                "hash",
+                "appid",
+                "X-Amz-Signature",
+                "sessionid",
+            )
+        ),
         ("", ""),
     ],
 )

@@ -37,6 +37,9 @@ from requests import Response
         ({"items": {"x": [3]}, "data": [4]}, "data"),
         ({"x": {"data": [1]}, "items": [2]}, "x.data"),
         ({"data": [], "items": [2]}, "data"),
+        ({"errors": [], "users": [1]}, "users"),
+        ({"errors": [], "users": []}, "errors"),
+        ({"errors": [1], "users": [], "data": []}, "data"),
         *(({"first": [0], key: [1]}, key) for key in (
             "data", "items", "results", "entries", "records", "rows", "entities", "payload", "content", "objects", "values"
         )),

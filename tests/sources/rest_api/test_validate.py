@@ -38,6 +38,14 @@ OF_RESOURCES: dict[str, tuple[list[Any], dict[str, str]]] = {
     "11.3 the type of a value": ([{"name": "a", "selected": "yes"}], {"resources[0].selected": "expected True or False, not 'yes'"}),
     "11.3 methods": ([endpoint(method="PUT")], {"resources[0].endpoint.method": "use 'GET', 'POST'"}),
     "11.3 json and data": ([endpoint(json={"a": 1}, data="x")], {"resources[0].endpoint": "json and data are two bodies"}),
+    "11.3 an action for every response": (
+        [endpoint(response_actions=[{"action": "ignore"}])],
+        {"resources[0].endpoint.response_actions[0]": "add status_code, content or both"},
+    ),
+    "11.3 pages of no rows": (
+        [endpoint(paginator={"type": "offset", "limit": 0})],
+        {"resources[0].endpoint.paginator": "give a limit of 1 or more"},
+    ),
     "11.3 a hint": ([{"name": "a", "write_disposition": "merg"}], {"resources[0]": "Unknown write disposition 'merg'"}),
     "11.3 two of one name": (["a", "a"], {"resources[1]": "there is another resource 'a'"}),
     "11.3 paginator: an unknown word": ([endpoint(paginator="cursr")], {"resources[0].endpoint.paginator": "did you mean 'cursor'?"}),

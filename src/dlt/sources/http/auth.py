@@ -17,8 +17,8 @@ from dlt.config.spec import NotResolved, configspec
 from dlt.errors import ConfigError, MissingExtra, RestClientError
 from dlt.sources.http.body import json_of
 from dlt.sources.http.client import client
-from dlt.sources.http.session import raise_for_status
-from dlt.sources.http.urls import sanitize_url
+from dlt.sources.http.session import keep_home, raise_for_status
+from dlt.sources.http.urls import OWN_PARAMS, sanitize_url
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -74,7 +74,9 @@ class APIKeyAuth(AuthConfigBase):
         key = _given(self, "api_key", self.api_key)
         if self.location == "header":
             r.headers[self.name] = key
+            keep_home(r, [self.name])
         elif self.location in ("query", "param"):
+            OWN_PARAMS.add(self.name.lower())
             r.prepare_url(r.url, {self.name: key})
         elif self.location == "cookie":
             before = r.headers.get("Cookie")
@@ -290,6 +292,11 @@ def _given(auth: Any, name: str, value: str | None) -> str:
             f"A {type(auth).__name__} has no {name}.",
             key=name,
             hint=f"give {name}=, or let a source have it as an argument",
+        )
+    value = value.strip() if isinstance(value, str) else value  # a file that has the secret ends in a newline
+    if any(one in str(value) for one in "\r\n") and name != "private_key":
+        raise ConfigError(
+            f"The {name} of a {type(auth).__name__} has several lines.", key=name, hint="give the secret alone"
         )
     return value
 

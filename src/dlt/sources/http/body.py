@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ from dlt.sources.http.urls import sanitize_url
 
 JsonPath: TypeAlias = Any  # a text, or a path that jsonpath_ng has compiled
 PARSED = "_dlt_parsed"
+CERTAIN = re.compile(r"""(?:\[?'[^']*'\]?|\[?"[^"]*"\]?|(?!\.\.)[^\[*'"`|&()\s])*""")  # of a path: names
 LIKE_ASCII = ("ascii", "us-ascii", "utf-8", "utf8", "iso-8859", "latin", "windows-125", "cp125")
 
 
@@ -80,6 +82,14 @@ def values_at(path: JsonPath, document: Any) -> list[Any]:
                 hint=f"{error.hint}; with the package jsonpath-ng also filters",
             ) from error
         return [found.value for found in compiled.find(document)]
+
+
+def is_missing(path: JsonPath, document: Any) -> bool:
+    """Whether a document has not even the names with which a path begins; null is a value, and an empty document has nothing."""
+    text = str(path)
+    begin = CERTAIN.match(text)
+    names = begin[0] if begin and text[begin.end() : begin.end() + 1] in ("", "[", "*", ".") else ""
+    return bool(document) and not values_at(names.rstrip(".") or "$", document)
 
 
 def _compiled(path: str) -> Any:

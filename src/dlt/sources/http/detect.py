@@ -67,11 +67,12 @@ def find_all_lists(
 
 
 def find_response_page_data(response: Any) -> tuple[Path, Any]:
-    """The rows of a document and their path: the whole when it is a list, else a list of a usual name, else the first list. The
-    whole is one row when there is no list."""
+    """The rows of a document and their path: the whole when it is a list, else a list of a usual name, else the first list that
+    has rows, else the first list. The whole is one row when there is no list."""
     lists = find_all_lists(response) if isinstance(response, dict) else []
     named = (one for one in lists if matches_any_pattern(one[0][-1], (f"^{key}$" for key in RECORD_KEY_PATTERNS)))
-    return next(named, lists[0] if lists else (("$",), response))
+    full = next((one for one in lists if one[1]), lists[0] if lists else (("$",), response))
+    return next(named, full)
 
 
 def path_text(path: Path) -> str:

@@ -102,6 +102,10 @@ class RangePaginator(BasePaginator):
                 f"A {type(self).__name__} without an end would ask forever.",
                 hint="give total_path, has_more_path, a maximum, or stop_after_empty_page=True",
             )
+        if maximum_value is not None and maximum_value < 0:
+            raise RestClientError(
+                f"A {type(self).__name__} cannot end at {maximum_value}.", hint="give a positive maximum"
+            )
         self.param_name = param_name
         self.param_body_path = param_body_path
         self.initial_value = self.current_value = initial_value
@@ -198,6 +202,10 @@ class OffsetPaginator(RangePaginator):
         offset_body_path: str | None = None,
         limit_body_path: str | None = None,
     ) -> None:
+        if limit < 1:
+            raise RestClientError(
+                f"Pages of {limit} rows have no end, or leave rows out.", hint="give a limit of 1 or more"
+            )
         super().__init__(
             param_name="offset" if offset_param is None and offset_body_path is None else offset_param,
             initial_value=offset,

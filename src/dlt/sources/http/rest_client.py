@@ -14,12 +14,12 @@ from requests import Request, Response
 
 from dlt.config.settings import setting
 from dlt.errors import IgnoreResponse, RestClientError
-from dlt.sources.http.body import JsonPath, forget, json_of, values_at
+from dlt.sources.http.body import JsonPath, forget, is_missing, json_of, values_at
 from dlt.sources.http.client import Client
 from dlt.sources.http.detect import PaginatorFactory, find_response_page_data, path_text
 from dlt.sources.http.paginators import BasePaginator, SinglePagePaginator
 from dlt.sources.http.series import Guard, begun
-from dlt.sources.http.session import raise_for_status
+from dlt.sources.http.session import keep_home, raise_for_status
 from dlt.sources.http.urls import join_url, sanitize_url
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ HTTPMethod: TypeAlias = HTTPMethodBasic | HTTPMethodExtended
 HookFunction: TypeAlias = Callable[[Response, Any, Any], None]
 HookEvent: TypeAlias = HookFunction | list[HookFunction]
 Hooks: TypeAlias = Mapping[str, HookEvent]
+SENDING = {"timeout", "allow_redirects", "proxies", "stream", "verify", "cert"}
 
 
 class PageData(list[T], Generic[T]):
@@ -72,6 +73,7 @@ class RESTClient:
         paginator_factory: PaginatorFactory | None = None,
         config: Any = None,
     ) -> None:
+        _check_kinds(auth, paginator)
         self.base_url = base_url
         self.headers = headers
         self.auth = auth
@@ -98,9 +100,9 @@ class RESTClient:
     # ---- one request
 
     def request(self, path: str = "", method: HTTPMethod = "GET", **kwargs: Any) -> Response:
-        """The response to a request; its status is not looked at. kwargs: headers, params, json, data, auth, hooks, and what
-        requests takes for sending, such as timeout and stream."""
-        names = ("headers", "params", "json", "data", "auth", "hooks")
+        """The response to a request; its status is not looked at. kwargs: headers, params, json, data, auth, hooks, cookies, and
+        what requests takes for sending, such as timeout and stream."""
+        names = ("headers", "params", "json", "data", "auth", "hooks", "cookies")
         request = self._create_request(path, method, **{name: kwargs.pop(name, None) for name in names})
         return self._send_request(request, **kwargs)
 
@@ -122,7 +124,9 @@ class RESTClient:
         data: Any = None,
         auth: AuthBase | None = None,
         hooks: Hooks | None = None,
+        cookies: Any = None,
     ) -> Request:
+        _check_kinds(auth, None)
         if json is not None and data is not None:
             raise RestClientError(
                 "A request has one body: json and data cannot both be given.", hint="give one of them"
@@ -136,11 +140,21 @@ class RESTClient:
             data=data,
             auth=auth or self.auth,
             hooks=dict(hooks or {}),
+            cookies=cookies,
         )
 
     def _send_request(self, request: Request, guard: Guard | None = None, **kwargs: Any) -> Response:
         session = self.session
+        if unknown := sorted(set(kwargs) - SENDING) if self._session is None else []:
+            raise RestClientError(
+                f"A request takes no {', '.join(map(repr, unknown))}.",
+                hint=f"for sending there are {', '.join(sorted(SENDING))}",
+            )
+        if guard is not None:
+            request = guard.guarded(request)
         prepared = session.prepare_request(request)
+        own = (name for name, value in prepared.headers.items() if session.headers.get(name) != value)
+        keep_home(prepared, (name for name in own if name != "Cookie" or request.cookies))
         given = {name: kwargs.pop(name, None) for name in ("proxies", "stream", "verify", "cert")}
         if guard is None:
             settings = session.merge_environment_settings(prepared.url, **given)
@@ -174,12 +188,15 @@ class RESTClient:
         """The pages of an endpoint.
 
         hooks: `{"response": functions}` that see each response before its status is looked at; IgnoreResponse raised by one ends
-        the series. kwargs: what requests takes for sending. Raises HTTPError for statuses from 400 on, RestClientError when a
+        the series. kwargs: cookies, and what requests takes for sending. Raises HTTPError for statuses from 400 on, RestClientError when a
         page is none, or the same page comes again.
         """
-        asked = self._create_request(path, method, headers, params, json, data, auth, self._with_status(hooks))
+        _check_kinds(auth, paginator)
+        cookies = kwargs.pop("cookies", None)
+        asked = self._create_request(path, method, headers, params, json, data, auth, self._with_status(hooks), cookies)
         selector = data_selector or self.data_selector
         guard = Guard(lambda response: self.extract_response(response, selector))
+        guard.begin(self.base_url, asked)
         with ExitStack() as series:
             found = paginator if paginator is not None else copy.deepcopy(self.paginator)
             if found is not None:
@@ -196,6 +213,7 @@ class RESTClient:
                 rows = self.extract_response(response, selector)
                 if found is None:
                     guard.paginator = found = self.detect_paginator(response, rows)
+                guard.check_path(not rows and is_missing(selector, json_of(response)), selector, response)
                 guard.check_rows(response, rows)
                 found.update_state(response, rows)
                 if found.has_next_page:
@@ -206,13 +224,15 @@ class RESTClient:
                     return
 
     def extract_response(self, response: Response, data_selector: JsonPath) -> list[Any]:
-        """The rows at a path of a response: those of a list, or each value that is found."""
+        """The rows at a path of a response: those of each list that is found, and each other value; a path that ends in `[*]`
+        finds the rows themselves."""
         document = json_of(response)
         if document is None:  # 204
             return []
         found = values_at(data_selector, document)
-        if len(found) == 1 and isinstance(found[0], list):
-            return list(found[0])
+        if any(isinstance(one, list) for one in found) and not str(data_selector).endswith("*]"):
+            lists = (one if isinstance(one, list) else [one] for one in found if one is not None)
+            return [row for rows in lists for row in rows]
         if not found or found == [None]:
             logger.warning(
                 "There is nothing at %r in the response of %s.", data_selector, sanitize_url(response.url or "")
@@ -252,6 +272,20 @@ class RESTClient:
 
         every = {event: list(one) if isinstance(one, list | tuple) else [one] for event, one in (hooks or {}).items()}
         return {**every, "response": [read, *every.get("response", []), check]}
+
+
+def _check_kinds(auth: Any, paginator: Any) -> None:
+    """RestClientError for what configurations of rest_api have instead of objects."""
+    if auth is not None and not callable(auth) and not isinstance(auth, tuple):
+        raise RestClientError(
+            f"auth is a {type(auth).__name__}, and a client needs an object.",
+            hint="give auth=BearerTokenAuth(token) or another class of rest_client.auth; dicts are for rest_api",
+        )
+    if isinstance(paginator, str | Mapping | type):
+        raise RestClientError(
+            f"paginator is {'a class' if isinstance(paginator, type) else f'a {type(paginator).__name__}'}, and a client needs an object.",
+            hint="give paginator=OffsetPaginator(100) or another class of rest_client.paginators; words and dicts are for rest_api",
+        )
 
 
 def paginate(

@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from requests import PreparedRequest
+
 from dlt.errors import RestClientError
+from dlt.sources.http.session import ANYWHERE, other_origin, warn_of_origin
 from dlt.sources.http.urls import sanitize_url
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
+    from requests import Request, Response
 
     from dlt.sources.http.paginators import BasePaginator
 
@@ -61,10 +64,63 @@ class Guard:
         self._rows_of = rows_of
         self.paginator: BasePaginator | None = None  # once it is known
         self.settings: dict[Any, Any] = {}  # of the environment, for each host
+        self._home: tuple[str, ...] = ()
+        self._first: Request | None = None
+        self._strange: set[str] = set()
+        self._had_rows = False
         self._seen: set[int] = set()
         self._before: Response | None = None
         self._marks: tuple[Any, ...] = ()
         self._same = 0
+
+    def begin(self, base_url: str, request: Request) -> None:
+        """Take where the series begins for its home."""
+        self._home, self._first = (base_url, request.url or ""), copy.copy(request)
+        self._first.headers = dict(request.headers)
+
+    def guarded(self, request: Request) -> Request:
+        """The request; without what it began with to be let in when the next page is at another origin."""
+        first, url = self._first, request.url or ""
+        if first is None or url == first.url:
+            return request
+        ready = PreparedRequest()
+        ready.prepare_url(url, None)  # as it is sent
+        sent = ready.url or ""
+        if not all(other_origin(one, sent) for one in self._home):
+            return request
+        secure = sent.replace("http://", "https://", 1)  # servers behind a proxy may not know that they speak https
+        if sent.startswith("http://") and not all(other_origin(one, secure) for one in self._home):
+            request = copy.copy(request)
+            request.url = secure
+            return request
+        bare, own = copy.copy(request), first.headers
+        left_out = [
+            name
+            for name, value in request.headers.items()
+            if name.lower() not in ANYWHERE and own.get(name, ready) == value
+        ]
+        bare.headers = {name: value for name, value in request.headers.items() if name not in left_out}
+        for name in ("auth", "cookies"):
+            if getattr(request, name) and getattr(request, name) is getattr(first, name):
+                left_out.append(name)
+                setattr(bare, name, None)
+        place = "/".join(sent.split("/", 3)[:3])
+        if left_out and place not in self._strange:
+            self._strange.add(place)
+            warn_of_origin(first.url, sent, "goes on", left_out)
+        return bare
+
+    def check_path(self, missing: bool, selector: Any, response: Response) -> None:
+        """RestClientError when the rows are not where they were on the pages before."""
+        if missing and self._had_rows:
+            raise RestClientError(
+                f"There is nothing at {selector!r} on a page, and there was on the one before: the rows that follow would be lost.",
+                url=sanitize_url(response.url or ""),
+                body=repr(response.content[:80]),
+                hint="an error that has the status 200 is one, too: try again; when the last page of this API has no rows, raise "
+                "IgnoreResponseException for it in a hook, or ignore it by response_actions",
+            )
+        self._had_rows = self._had_rows or not missing
 
     def check_request(self, request: PreparedRequest) -> None:
         """RestClientError when this was asked before: the answer is known, and so is what comes after it.
@@ -102,8 +158,12 @@ class Guard:
         return RestClientError(
             f"{said}: the series would have no end, or rows would come twice.",
             url=sanitize_url(url or ""),
-            cursor=None if cursor is None else repr(cursor),
+            cursor=None if cursor is None else repr(_hidden(cursor)),
             paginator=type(paginator).__name__,
             hint="look at what the API says of the next page and at the names of its parameters; "
             "when the pages are right, set paginator.check_repeats = False",
         )
+
+
+def _hidden(cursor: Any) -> Any:
+    return sanitize_url(cursor) if isinstance(cursor, str) and ("://" in cursor or cursor[:1] in "/?") else cursor

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dlt.errors import IgnoreResponse
 from dlt.extract.state import resource as running_resource
 from dlt.extract.state import resource_state
 from dlt.sources.rest_api.registry import create_paginator
-from dlt.sources.rest_api.templates import Values, filled, filled_path
+from dlt.sources.rest_api.templates import Placeholder, Values, filled, filled_path, parts_of
 
 if TYPE_CHECKING:
     from dlt.extract.incremental import Incremental
@@ -27,6 +29,7 @@ class Pages:
     def __init__(self, planned: Planned, client: RESTClient, auth: Any) -> None:
         self.planned, self.client, self.auth = planned, client, auth
         self.lock = threading.Lock()
+        self.warned = False
         self.hooks = hooks_of(planned.endpoint.get("response_actions") or ())
 
     def alone(self) -> Iterator[Any]:
@@ -43,9 +46,27 @@ class Pages:
             f"_{planned.parent}_{path}": parent.field(path, f"include_from_parent: {path!r}")
             for path in planned.include_from_parent
         }
-        pages: Iterator[Any] = self.client.paginate(**self.request(values), hooks=self.hooks)
+        asked = self.request(values)
+        pages: Iterator[Any] = self.client_of(asked["path"]).paginate(**asked, hooks=self.hooks)
         for page in pages if own is None or own.tracker is None else self.new_of(pages, own.tracker):
             yield [_with(one, extra) for one in page] if extra else page
+
+    def client_of(self, path: str) -> RESTClient:
+        """The client for a path; one without headers and authentication where a row of the parent says which host it is."""
+        from dlt.sources.http.session import other_origin, warn_of_origin
+        from dlt.sources.http.urls import join_url
+
+        home, parts = self.client.base_url, parts_of(self.planned.endpoint["path"])
+        fixed = parts and isinstance(parts[0], str) and urlsplit(parts[0]).path
+        by_row = any(isinstance(one, Placeholder) and one.root == "resources" for one in parts)
+        if fixed or not by_row or join_url(home, path) != path or not other_origin(home, path):
+            return self.client
+        if not self.warned:
+            warn_of_origin(home, path, "goes on", ["the headers and the authentication of the client"])
+        self.warned = True
+        bare = copy.copy(self.client)
+        bare.base_url, bare.headers, bare.auth = "", None, None
+        return bare
 
     def new_of(self, pages: Iterator[Any], tracker: Tracker) -> Iterator[Any]:
         """What is new of the pages for a row of the parent; the rest is filtered, and booked so."""

@@ -156,6 +156,10 @@ def _problems_alone(at: str, endpoint: Dict, hints: Dict) -> Problems:
     found = []
     if endpoint.get("json") is not None and endpoint.get("data") is not None:
         found.append(Problem(f"{at}.endpoint", "json and data are two bodies, keep one"))
+    for number, one in enumerate(endpoint.get("response_actions") or ()):
+        if isinstance(one, Mapping) and one.get("status_code") is None and one.get("content") is None:
+            place = f"{at}.endpoint.response_actions[{number}]"
+            found.append(Problem(place, "every response would have this action, add status_code, content or both"))
     try:
         create_paginator(endpoint.get("paginator"))
     except DltError as wrong:

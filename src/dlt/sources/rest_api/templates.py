@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from dlt.errors import SchemaError
 from dlt.extract.jsonpath import ABSENT, getter
@@ -20,6 +21,7 @@ CURSOR_VALUES = ("start_value", "last_value", "end_value", "initial_value")
 ROOTS = ("resources", "incremental")
 TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 NAME = re.compile(r"(?:resources|incremental)\.\S.*|[A-Za-z_][\w.\-\[\]]*")  # a query of GraphQL has blanks
+IN_PATH, IN_QUERY = "!$&'()*+,;=:@~", "!$'()*,;:@~/"  # what a value may have there as it is
 KNOWN = re.compile(r"\{((?:resources|incremental)\.[^{}\s]+)\}")
 
 
@@ -154,24 +156,37 @@ def filled(value: Any, values: Values) -> Any:
 
 
 def filled_path(path: str, values: Values) -> str:
-    """A path with values for the placeholders; `?` and `#` in a value do not end the path, unless it is the whole of it."""
+    """A path with values for the placeholders; a value is quoted, so that it stays between its slashes, unless it is the whole
+    path. SchemaError, a ValueError, when it is empty or dots, which would make it another path."""
     parts = parts_of(path)
-    if len(parts) == 1 and isinstance(parts[0], Placeholder):
-        return _text(values.of(parts[0]), parts[0], values)
-    return "".join(one if isinstance(one, str) else _quoted(_text(values.of(one), one, values)) for one in parts)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("?", "%3F").replace("#", "%23")
+    made, places = "", []
+    for one in parts:
+        text = one if isinstance(one, str) else _text(values.of(one), one, values)
+        if isinstance(one, Placeholder):
+            if "?" not in made:
+                places.append((len(made), one))
+            if len(parts) > 1:
+                text = quote(text, IN_QUERY if "?" in made else IN_PATH)
+        made += text
+    for at, one in places:
+        begin = made.rfind("/", 0, at) + 1
+        segment = re.split(r"[/?#]", made[begin:], maxsplit=1)[0]
+        if segment in ("", ".", "..") and not (len(parts) == 1 and made):
+            raise _cannot_stand(one, repr(segment), "in a path", values)
+    return made
 
 
 def _text(value: Any, one: Placeholder, values: Values) -> str:
     if value is None or isinstance(value, (dict, list)):
-        what = "None" if value is None else f"a {type(value).__name__}"
-        raise SchemaError(
-            f"The placeholder {{{one}}} of {values.resource!r} is {what}, which cannot stand in a text.",
-            resource=values.resource,
-            row=repr(values.row)[:200] if one.root == "resources" else None,
-            hint="filter such rows of the parent out" if one.root == "resources" else "give initial_value",
-        )
+        raise _cannot_stand(one, "None" if value is None else f"a {type(value).__name__}", "in a text", values)
     return str(value)
+
+
+def _cannot_stand(one: Placeholder, what: str, where: str, values: Values) -> SchemaError:
+    hints = {"resources": "filter such rows of the parent out", "incremental": "give initial_value"}
+    return SchemaError(
+        f"The placeholder {{{one}}} of {values.resource!r} is {what}, which cannot stand {where}.",
+        resource=values.resource,
+        row=repr(values.row)[:200] if one.root == "resources" else None,
+        hint=hints.get(one.root, "give another value in params"),
+    )
