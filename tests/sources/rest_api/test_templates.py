@@ -11,7 +11,7 @@ from dlt.sources.rest_api.templates import Placeholder, Values, filled, filled_p
 
 ROW = {"id": 7, "name": "a b", "user": {"tags": ["x", "y"], "id": 8}, "none": None, "q": "1?x#y/z", "flag": False}
 VALUES = Values("kid", "posts", ROW, {"start_value": 3, "end_value": None}, {"a": 1} | {
-    "slash": "a/b", "dots": "%2e%2e", "free": "a:b@c,d+e~f é", "pair": "a&b=1", "empty": "", "dot": ".", "up": ".."
+    "slash": "a/b", "climb": "a/../b", "hole": "a//b", "dots": "%2e%2e", "free": "a:b@c,d+e~f é", "pair": "a&b=1", "empty": "", "dot": ".", "up": ".."
 })  # fmt: skip
 
 FILLED: dict[str, tuple[Any, Any]] = {
@@ -46,8 +46,8 @@ def test_values(case: str) -> None:
 PATHS: dict[str, tuple[str, str]] = {
     "11.3 a field": ("posts/{resources.posts.id}/comments", "posts/7/comments"),
     "11.3 a parameter": ("posts/{a}", "posts/1"),
-    "what would end a path is quoted": ("posts/{resources.posts.q}", "posts/1%3Fx%23y%2Fz"),
-    "a value stays between its slashes": ("ps/{slash}/k", "ps/a%2Fb/k"),
+    "what would end a path is quoted": ("posts/{resources.posts.q}", "posts/1%3Fx%23y/z"),
+    "a value may be several steps": ("ps/{slash}/k", "ps/a/b/k"),
     "a value that is quoted is quoted again": ("ps/{dots}/k", "ps/%252e%252e/k"),
     "letters that a path may have": ("ps/{free}", "ps/a:b@c,d+e~f%20%C3%A9"),
     "a value in the query": ("ps?q={slash}&r={pair}&e={empty}", "ps?q=a/b&r=a%26b%3D1&e="),
@@ -64,7 +64,8 @@ def test_paths(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["ps/{empty}", "ps/{dot}", "ps/{up}/k", "ps/{dot}{dot}/k", "{empty}", "ps/{empty}?q=1"]
+    "given",
+    ["ps/{empty}", "ps/{dot}", "ps/{up}/k", "ps/{dot}{dot}/k", "{empty}", "ps/{empty}?q=1", "ps/{climb}", "x/{hole}/k"],
 )
 def test_values_that_would_make_it_another_path(given: str) -> None:
     with pytest.raises(SchemaError, match="cannot stand in a path"):

@@ -21,7 +21,7 @@ CURSOR_VALUES = ("start_value", "last_value", "end_value", "initial_value")
 ROOTS = ("resources", "incremental")
 TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 NAME = re.compile(r"(?:resources|incremental)\.\S.*|[A-Za-z_][\w.\-\[\]]*")  # a query of GraphQL has blanks
-IN_PATH, IN_QUERY = "!$&'()*+,;=:@~", "!$'()*,;:@~/"  # what a value may have there as it is
+IN_PATH, IN_QUERY = "!$&'()*+,;=:@~/", "!$'()*,;:@~/"  # what a value may have there as it is
 KNOWN = re.compile(r"\{((?:resources|incremental)\.[^{}\s]+)\}")
 
 
@@ -156,8 +156,8 @@ def filled(value: Any, values: Values) -> Any:
 
 
 def filled_path(path: str, values: Values) -> str:
-    """A path with values for the placeholders; a value is quoted, so that it stays between its slashes, unless it is the whole
-    path. SchemaError, a ValueError, when it is empty or dots, which would make it another path."""
+    """A path with values for the placeholders. A value that is not the whole path is quoted, but for its slashes: `owner/name` are
+    two steps. SchemaError, a ValueError, when a step is empty or dots, which would make it another path."""
     parts = parts_of(path)
     made, places = "", []
     for one in parts:
@@ -170,9 +170,11 @@ def filled_path(path: str, values: Values) -> str:
         made += text
     for at, one in places:
         begin = made.rfind("/", 0, at) + 1
-        segment = re.split(r"[/?#]", made[begin:], maxsplit=1)[0]
-        if segment in ("", ".", "..") and not (len(parts) == 1 and made):
-            raise _cannot_stand(one, repr(segment), "in a path", values)
+        first = re.split(r"[/?#]", made[begin:], maxsplit=1)[0]
+        others = str(values.of(one)).split("/")[1:]
+        wrong = next((step for step in (first, *others) if step in ("", ".", "..")), None)
+        if wrong is not None and not (len(parts) == 1 and made):
+            raise _cannot_stand(one, repr(wrong), "in a path", values)
     return made
 
 
