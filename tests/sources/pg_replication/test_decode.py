@@ -111,6 +111,7 @@ VALUES = {
     "numeric(60,4)": (1700, 60 << 16 | 8, ["1" * 50 + ".5000"], {"data_type": "decimal", "precision": 60, "scale": 4}, [Decimal("1" * 50 + ".5")]),
     "numeric(99,2)": (1700, 99 << 16 | 6, ["1.00"], {"data_type": "text"}, ["1.00"]),
     "numeric": (1700, -1, ["1.5", "12345678901234567890.123456789"], {"data_type": "decimal"}, [Decimal("1.5"), Decimal("12345678901234567890.123456789")]),
+    "numeric that is infinite": (1700, -1, ["1.1234567890123", "Infinity", None], {"data_type": "decimal"}, ["1.1234567890123", "Infinity", None]),
     "numeric that is no number": (1700, 655366, ["1.50", "NaN"], {"data_type": "decimal", "precision": 10, "scale": 2}, ["1.50", "NaN"]),
     "domain": (9001, -1, ["1.50"], {"data_type": "decimal", "precision": 10, "scale": 2}, [Decimal("1.50")]),
     "domain of a domain": (9002, -1, ["1.50"], {"data_type": "decimal", "precision": 10, "scale": 2}, [Decimal("1.50")]),

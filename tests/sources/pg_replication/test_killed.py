@@ -62,6 +62,7 @@ def test_killed_at_any_moment(postgres, own_folder, seed):
     check_same(postgres, *TABLES)
 
 
+@pytest.mark.slow
 def test_random_transactions(postgres, own_folder, monkeypatch):
     """The same without kills, for small transactions that Hypothesis makes as small as they can be."""
     examples = iter(range(10**6))

@@ -58,28 +58,29 @@ def no_publication(db):
     db.execute("DROP PUBLICATION pub")
 
 
-@pytest.mark.parametrize(
-    ("happens", "says"),
-    [
-        (lose_slot, "'slot' is lost: it is not there any more"),
-        (slot_anew, "'slot' is lost: it stands at"),
-        (moved_by_others, "'slot' is lost: it stands at"),
-        (slot_of_another_plugin, "not one of this database with the plugin pgoutput"),
-        (older_server, "'slot' is lost: the log ends at"),
-        (no_publication, "There is no publication 'pub'"),
-    ],
-)
-def test_what_is_missing_is_told(db, postgres, happens, says):
+MISSING = [
+    (lose_slot, "'slot' is lost: it is not there any more"),
+    (slot_anew, "'slot' is lost: it stands at"),
+    (moved_by_others, "'slot' is lost: it stands at"),
+    (slot_of_another_plugin, "not one of this database with the plugin pgoutput"),
+    (older_server, "'slot' is lost: the log ends at"),
+    (no_publication, "There is no publication 'pub'"),
+]
+
+
+def test_what_is_missing_is_told(db, postgres):
     follower = pipeline()
     follower.run(source(postgres, ["a"]))
-    happens(db)
-    with pytest.raises(StepFailed, match=says) as failed:
-        follower.run(replication_source("slot", "pub", credentials=postgres, table_names=[]))
-    assert failed.value.hint
+    for happens, says in MISSING:
+        happens(db)
+        with pytest.raises(StepFailed, match=says) as failed:
+            follower.run(replication_source("slot", "pub", credentials=postgres, table_names=[]))
+        assert failed.value.hint
 
-    cleanup("slot", "pub", postgres)  # what the hint says
-    follower.run(source(postgres, ["a"]), refresh="drop_resources")
-    check_same(postgres, "a")
+        cleanup("slot", "pub", postgres)  # what the hint says
+        db.execute("DELETE FROM a WHERE id = (SELECT max(id) FROM a)")
+        follower.run(source(postgres, ["a"]), refresh="drop_resources")
+        check_same(postgres, "a")
 
 
 def test_a_slot_that_was_invalidated(db, postgres):
@@ -110,6 +111,47 @@ def test_a_slot_in_use(db, postgres, monkeypatch):
         assert isinstance(failed.value.exception, RetryableError)
     follower.run(source(postgres, ["a"]))
     check_same(postgres, "a")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_changes": 0}, {"max_changes": -1}, {"target_batch_size": 0}, {"target_batch_size": -5}]
+)
+def test_limits_below_one_are_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(StepFailed, match=f"{name} is {value}: .*\n *key: {name}\n") as failed:
+        pipeline().run(source("postgresql://nobody@localhost/nothing", ["a"], **wrong))
+    assert failed.value.hint == "at least 1"
+
+
+UNKNOWN = [
+    ({"include_columns": {"aa": ["v"]}}, "no table 'aa', which include_columns names", "did you mean 'a'?"),
+    ({"columns": {"zz": {"v": {}}}}, "no table 'zz', which columns names", "it has a"),
+    ({"include_columns": {"a": ["v", "ww"]}}, "no column 'ww' .*, which include_columns names", "did you mean 'w'?"),
+    (
+        {"columns": {"a": {"nope": {"data_type": "text"}}}},
+        "no column 'nope' .*, which columns names",
+        "it has id, v, w",
+    ),
+    ({"columns": {"a": {"idd": {"primary_key": True}}}}, "no column 'idd'", "did you mean 'id'?"),
+    ({"include_columns": {"a": ["twice"]}}, "The generated column 'twice'", "publish_generated_columns"),
+]
+
+
+def test_names_that_are_not_there(db, postgres):
+    db.execute("ALTER TABLE a ADD twice int GENERATED ALWAYS AS (id * 2) STORED; CREATE PUBLICATION pub FOR TABLE a")
+    follower = pipeline()
+    for wrong, says, hint in UNKNOWN:
+        with pytest.raises(StepFailed, match=says) as failed:
+            follower.run(source(postgres, [], **wrong))
+        assert hint in failed.value.hint
+
+    wanted = {"include_columns": {"a": ["v", "w"]}, "columns": {"a": {"w": {"description": "x"}}}}
+    follower.run(source(postgres, [], **wanted))
+    db.execute("UPDATE a SET v = 'n' WHERE id = 1; ALTER TABLE a DROP w; UPDATE a SET v = 'n' WHERE id = 2")
+    for _ in range(2):  # what was loaded once is known, though it is gone from the source
+        follower.run(source(postgres, [], **wanted))
+    db.execute("DROP TABLE a")
+    follower.run(source(postgres, [], **wanted))
 
 
 def test_add_limit_is_refused(db, postgres):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from dlt.errors import FatalError
+from dlt.errors import ConfigError, FatalError
 from dlt.extract.hints import column_dicts, make_hints
 from dlt.extract.marks import materialize_table_schema, with_hints
 from dlt.sources.pg_replication.decode import UNCHANGED, Change, Relation, Row
 
 if TYPE_CHECKING:
+    from dlt.schema.schema import Schema
     from dlt.sources.pg_replication.server import Published, Server
     from dlt.sources.pg_replication.values import Types
 
@@ -30,6 +32,50 @@ class Wanted:
 
     def hinted(self, table: str) -> dict[str, dict[str, Any]]:
         return column_dicts(self.columns[table]) if table in self.columns else {}
+
+    def included(self, table: str) -> list[str]:
+        named = self.include.get(table) or ()
+        return [named] if isinstance(named, str) else list(named)
+
+    def check(self, tables: Iterable[Published], loaded: Schema | None) -> None:
+        """Raises ConfigError for a table or column that is not there. loaded: by earlier runs; what it has may be gone."""
+        there = {table.name: table for table in tables}
+        for argument, named in (("include_columns", self.include), ("columns", self.columns)):
+            for name in named:
+                found = there.get(name)
+                if found is None and not _had(loaded, name):
+                    raise _unknown(f"The publication has no table {name!r}, which {argument} names.", name, there)
+                if found is None:
+                    continue
+                columns = [one.name for one in found.fields]
+                for column in self.included(name) if named is self.include else self.hinted(name):
+                    if column in found.unpublished:
+                        raise _unpublished(argument, name, column)
+                    if column not in columns and not _had(loaded, name, column):
+                        what = (
+                            f"The table {name!r} has no column {column!r} in the publication, which {argument} names."
+                        )
+                        raise _unknown(what, column, columns)
+
+
+def _had(loaded: Schema | None, table: str, column: str | None = None) -> bool:
+    """Whether a schema has a table, or a column of it, under names of the source."""
+    if loaded is None:
+        return False
+    found = loaded.tables.get(loaded.naming.normalize_table_identifier(table), {}).get("columns", {})
+    return bool(found) if column is None else loaded.naming.normalize_identifier(column) in found
+
+
+def _unknown(what: str, name: str, there: Iterable[str]) -> ConfigError:
+    near = get_close_matches(name, names := list(there), 1)
+    return ConfigError(what, hint=f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}")
+
+
+def _unpublished(argument: str, table: str, column: str) -> ConfigError:
+    return ConfigError(
+        f"The generated column {column!r} of the table {table!r}, which {argument} names, is not in the publication.",
+        hint="ALTER PUBLICATION ... SET (publish_generated_columns = stored), from PostgreSQL 18 and not for virtual columns",
+    )
 
 
 @dataclass(slots=True)
@@ -54,15 +100,15 @@ class Rows:
             key = [one.name for one in fields if one.key]
         key = key or list(self.table.key if self.table else ())
         places = {one.name: place for place, one in enumerate(fields)}
-        if absent := [column for column in (*key, *self.wanted.include.get(name, ())) if column not in places]:
+        if absent := [column for column in key if column not in places]:
             raise FatalError(
-                "A column that was asked for is not in the publication.",
+                "A column of the key is not in the publication.",
                 table=name,
                 column=absent[0],
                 hint="it has " + ", ".join(places),
             )
         self.key = [places[column] for column in key]
-        included = set(self.wanted.include.get(name) or places) | set(key)
+        included = set(self.wanted.included(name) or places) | set(key)
         self.kept = [place for column, place in places.items() if column in included]
         columns = {one.name: self.types.hints(one) for one in map(fields.__getitem__, self.kept)}
         columns |= {column: {**columns.get(column, {}), **hint} for column, hint in said.items() if column in columns}

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 PATIENCE = 10  # seconds
 ATTEMPTS = 5  # to read tables that nobody rewrites meanwhile
 BLOCK = 1_000  # messages that come at once
+GENERATED = 180_000  # the version of the server from which publications have generated columns
 
+HAS = f"""(coalesce(to_jsonb(p)->'attnames' ? a.attname::text, true)
+  AND (a.attgenerated = '' OR current_setting('server_version_num')::int >= {GENERATED}))"""  # a publication has a column
 TABLES = """
 SELECT c.oid::bigint, n.nspname, c.relname, p.member, c.relfilenode::bigint, pg_relation_filenode(c.oid)::bigint,
   to_jsonb(p)->>'rowfilter',
@@ -28,18 +31,28 @@ SELECT c.oid::bigint, n.nspname, c.relname, p.member, c.relfilenode::bigint, pg_
     WHERE i.indrelid = c.oid AND (CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
       AND array_position(i.indkey::int2[], a.attnum) < i.indnkeyatts
     ORDER BY array_position(i.indkey::int2[], a.attnum)),
+  ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped
+    AND to_jsonb(p)->>'listed' = 'false' AND NOT {has} ORDER BY a.attnum),
+  (WITH RECURSIVE part AS (
+      SELECT c.oid AS root, c.oid, true AS born WHERE c.relkind = 'p'
+    UNION ALL
+      SELECT part.root, d.oid, i.xmin = y.xmin AND d.relfilenode IN (0, d.oid) FROM part JOIN pg_inherits i ON i.inhparent = part.oid
+      JOIN pg_class d ON d.oid = i.inhrelid JOIN pg_type y ON y.oid = d.reltype)
+    SELECT jsonb_agg(jsonb_build_array(coalesce(nullif(d.relfilenode, 0), d.oid)::bigint, born,
+      d.relfilenode <> 0 AND d.relfilenode IS DISTINCT FROM pg_relation_filenode(d.oid)) ORDER BY d.oid)
+    FROM part JOIN pg_class d USING (oid) WHERE d.oid <> root),
   (SELECT jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid::bigint, a.atttypmod,
       a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR a.attgenerated <> '') ORDER BY a.attnum)
-    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      AND CASE WHEN to_jsonb(p) ? 'attnames' THEN to_jsonb(p)->'attnames' ? a.attname::text ELSE a.attgenerated = '' END)
-FROM {} p JOIN pg_namespace n ON n.nspname = p.schemaname
+    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND {has})
+FROM {among} p JOIN pg_namespace n ON n.nspname = p.schemaname
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename ORDER BY 2, 3
 """
-OF_PUBLICATION = """(SELECT t.*, concat_ws(' ', b.oid, b.xmin, (
-    SELECT concat_ws(' ', m.oid, m.xmin) FROM pg_publication_rel m JOIN pg_class d ON d.oid = m.prrelid
-    JOIN pg_namespace e ON e.oid = d.relnamespace
-    WHERE m.prpubid = b.oid AND (e.nspname, d.relname) = (t.schemaname, t.tablename))) AS member
-  FROM pg_publication_tables t JOIN pg_publication b USING (pubname) WHERE pubname = %s)"""
+OF_PUBLICATION = """(SELECT t.*, concat_ws(' ', b.oid, b.xmin, r.version) AS member, coalesce(r.listed, false) AS listed
+  FROM pg_publication_tables t JOIN pg_publication b USING (pubname) LEFT JOIN LATERAL (
+    SELECT concat_ws(' ', m.oid, m.xmin) AS version, to_jsonb(m)->>'prattrs' IS NOT NULL AS listed
+    FROM pg_publication_rel m JOIN pg_class d ON d.oid = m.prrelid JOIN pg_namespace e ON e.oid = d.relnamespace
+    WHERE m.prpubid = b.oid AND (e.nspname, d.relname) = (t.schemaname, t.tablename)) r ON true
+  WHERE pubname = %s)"""
 OF_OID = """(SELECT k.nspname AS schemaname, r.relname AS tablename, '' AS member FROM pg_class r JOIN pg_namespace k
   ON k.oid = r.relnamespace WHERE r.oid = %s::bigint::oid)"""
 SLOT = """
@@ -64,8 +77,10 @@ FROM pg_type WHERE typtype = 'd' OR typinput = 'array_in'::regproc
 
 class Published(NamedTuple):
     """A table of a publication as the catalog has it. member: the version of what the publication says of it; from one to the
-    next changes may not have been told. rewritten: its file is another than in the snapshot that is looked at. columns: [number, name, type,
-    modifier, whether old rows may have got a value when it was added]."""
+    next changes may not have been told. rewritten: its file, or one of a partition, is another than in the snapshot that is looked at.
+    unpublished: generated columns that the publication leaves out. parts: the files of its partitions at all levels, and
+    whether each was made as a partition, without rows. columns: [number, name, type, modifier, whether old rows may have
+    got a value when it was added]."""
 
     oid: int
     schema: str
@@ -74,6 +89,8 @@ class Published(NamedTuple):
     rewritten: bool
     filter: str | None
     key: tuple[str, ...]
+    unpublished: list[str]
+    parts: dict[int, bool]
     columns: list[list[Any]]
 
     @property
@@ -135,12 +152,14 @@ class Server:
         return next(self._tables(OF_OID, oid), None)
 
     def _tables(self, among: str, value: Any) -> Iterator[Published]:
-        query = TABLES.format(among)
-        for oid, schema, name, member, node, node_now, condition, key, columns in self.connection.execute(
-            query, [value]
-        ):
-            rewritten = node_now is not None and node != node_now
-            yield Published(oid, schema, name, member, rewritten, condition, tuple(key), columns or [])
+        query = TABLES.format(among=among, has=HAS)
+        found = self.connection.execute(query, [value])
+        for oid, schema, name, member, node, node_now, condition, key, unpublished, parts, columns in found:
+            rewritten = (node_now is not None and node != node_now) or any(moved for *_, moved in parts or ())
+            files = {file: born for file, born, _ in parts or ()}
+            yield Published(
+                oid, schema, name, member, rewritten, condition, tuple(key), unpublished, files, columns or []
+            )
 
     def types(self) -> dict[int, tuple[int, int, int]]:
         """Domains and arrays, see `values.Types`."""
@@ -157,11 +176,13 @@ class Server:
             if tables is not None and not tables:
                 return
             what = sql.SQL("TABLE {}").format(sql.SQL(", ").join(names)) if tables is not None else None
+            generated = self.connection.info.server_version >= GENERATED
             self.connection.execute(
-                sql.SQL("CREATE PUBLICATION {} FOR {} WITH (publish = {}, publish_via_partition_root = true)").format(
+                sql.SQL("CREATE PUBLICATION {} FOR {} WITH (publish = {}, publish_via_partition_root = true{})").format(
                     sql.Identifier(publication),
                     what or sql.SQL("TABLES IN SCHEMA {}").format(sql.Identifier(schema)),
                     sql.Literal(publish),
+                    sql.SQL(", publish_generated_columns = stored" if generated else ""),
                 )
             )
             return

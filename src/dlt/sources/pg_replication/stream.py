@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dlt.errors import FatalError, PlanError, ResourceError
+from dlt.errors import ConfigError, FatalError, PlanError, ResourceError
 from dlt.extract.package_state import truncate_table
 from dlt.extract.state import active_pipeline, resource, resource_state, source
 from dlt.package.manifest import FAILED
@@ -21,6 +21,9 @@ from dlt.sources.pg_replication.decode import Begin, Change, Commit, Relation, T
 from dlt.sources.pg_replication.rows import Rows, Wanted
 from dlt.sources.pg_replication.server import Published, Server, lost, lsn_text, session
 from dlt.sources.pg_replication.values import Types
+
+if TYPE_CHECKING:
+    from dlt.schema.schema import Schema
 
 logger = logging.getLogger("dlt")
 
@@ -55,6 +58,9 @@ def stream(asked: Asked) -> Iterator[Any]:
     state = resource_state()
     if asked.reset:
         state.clear()
+    for name, count in (("max_changes", asked.max_changes), ("target_batch_size", asked.batch_rows)):
+        if count is not None and count < 1:
+            raise ConfigError(f"{name} is {count}: it is a number of changes.", key=name, hint="at least 1")
     if resource().limit is not None:
         raise ResourceError(
             "add_limit would cut transactions of the source into pieces.",
@@ -95,6 +101,12 @@ def _settled() -> bool:
     return not packages.pending()
 
 
+def _loaded() -> Schema | None:
+    """What earlier runs have loaded."""
+    pipeline = active_pipeline()
+    return pipeline.schemas.get(source().name) if pipeline else None
+
+
 @dataclass
 class _Run:
     """One run: from the state to the end of the log as it is now."""
@@ -119,6 +131,7 @@ class _Run:
         self.tables = server.tables(asked.publication)  # after `upto`: what the log tells until there is in the catalog
         self.types.more.update(server.types())
         _check_names(self.tables)
+        self.wanted.check(self.tables.values(), _loaded())
         fresh, again = self.choose()
         with SpooledTemporaryFile(max_size=MEMORY) as spool:
             changed = self.read(spool, upto)
@@ -157,6 +170,7 @@ class _Run:
                     path,
                     self.asked.publication,
                 )
+            _tell_unpublished(table, known.get(path, {}), self.asked.publication)
             known[path] = _entry(table, lsn)
         return fresh, again
 
@@ -189,8 +203,12 @@ class _Run:
 
     def is_stale(self, entry: Mapping[str, Any], table: Published) -> bool:
         """Whether rows that are loaded already may have changed without a word in the log: by a new column that fills old
-        rows, another type, another name, another table, or while the publication did not have it."""
+        rows, another type, another name, another table, a partition that was emptied, detached or came with rows, or while
+        the publication did not have it."""
         if (entry["oid"], entry["member"]) != (table.oid, table.member):
+            return True
+        parts = set(entry.get("parts", table.parts))
+        if parts - table.parts.keys() or not all(born for file, born in table.parts.items() if file not in parts):
             return True
         before = {column[0]: column[1:4] for column in entry["columns"]}
         now = {column[0]: column[1:4] for column in table.columns}
@@ -298,7 +316,25 @@ class _Run:
 
 def _entry(table: Published, lsn: int) -> dict[str, Any]:
     """What the state keeps of a table. lsn: its rows are those at this place; 0: only its changes were loaded."""
-    return {"oid": table.oid, "member": table.member, "lsn": lsn, "columns": table.columns}
+    entry = {"oid": table.oid, "member": table.member, "lsn": lsn, "columns": table.columns}
+    if table.parts:
+        entry["parts"] = list(table.parts)
+    if table.unpublished:
+        entry["unpublished"] = table.unpublished
+    return entry
+
+
+def _tell_unpublished(table: Published, before: Mapping[str, Any], publication: str) -> None:
+    """Warn of generated columns that cannot be loaded, once: when the table is loaded first, or when they come."""
+    if columns := [column for column in table.unpublished if column not in before.get("unpublished", ())]:
+        logger.warning(
+            "Table %s: the publication %s has no values of the generated columns %s, so they are not loaded. Stored ones are "
+            "with PostgreSQL 18: ALTER PUBLICATION %s SET (publish_generated_columns = stored); virtual ones never are.",
+            table.path,
+            publication,
+            ", ".join(columns),
+            publication,
+        )
 
 
 def _check_names(tables: Mapping[str, Published]) -> None:

@@ -146,7 +146,10 @@ def _decimals(texts: pa.Array) -> pa.Array:
 
     import pyarrow as pa
 
-    return pa.array([None if text is None else Decimal(text) for text in texts.to_pylist()])
+    numbers = [None if text is None else Decimal(text) for text in texts.to_pylist()]
+    if not all(number is None or number.is_finite() for number in numbers):
+        raise ValueError("Arrow has no decimal that is infinite or no number")
+    return pa.array(numbers)
 
 
 def _cast(name: str, *args: Any) -> Callable[[pa.Array], pa.Array]:
