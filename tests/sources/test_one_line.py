@@ -115,6 +115,16 @@ def test_files_of_one_name_go_to_one_table(own_folder):
     assert tables() == {"orders": sorted(ROWS * 3)}
 
 
+def test_texts_of_later_files_stay_as_they_are(own_folder):
+    for folder, version in (("a", "x"), ("b", "1.50")):
+        (own_folder / folder).mkdir()
+        (own_folder / folder / "t.csv").write_text(f"version\n{version}\n")
+
+    run("*/t.csv")
+
+    assert tables() == {"t": [("1.50",), ("x",)]}
+
+
 def test_one_table_for_all(own_folder):
     write("data/a.csv")
     write("data/b.csv")

@@ -102,6 +102,7 @@ class Incremental(Generic[Value]):
         self.pulled: Sequence[Any] = ()  # rows of the page that is being collected
         self.comes_later = False  # other steps change the rows first
         self.tracker: Tracker | None = None
+        self._tracked: Callable[[dict[str, Any] | None], Tracker] | None = None
 
     def __class_getitem__(cls, kind: Any) -> Any:
         """`incremental[int]`: the same for cursor values of a type, which says how texts are compared."""
@@ -264,16 +265,17 @@ class Incremental(Generic[Value]):
         made.resource_name = resource_name
         own = (self.primary_key,) if isinstance(self.primary_key, str) else self.primary_key
         key = () if merges else None if own is None else tuple(own)
-        made.tracker = Tracker(
+        made._tracked = lambda place: Tracker(  # noqa: SLF001 - a copy of this
             made,
             resource_name,
-            state,
+            place,
             zone(),
             key=key,
             key_before=keys,
             merged_by=None if own is not None and not tuple(own) else merged_by,
             limited=limited,
         )
+        made.tracker = made._tracked(state)  # noqa: SLF001 - see above
         return made
 
     def bind(self, pipe: Any) -> Self:
@@ -284,6 +286,11 @@ class Incremental(Generic[Value]):
             self.tracker = self.attached(pipe.name, resource_state(pipe.name)).tracker
             self.resource_name = pipe.name
         return self
+
+    def remember_in(self, place: dict[str, Any]) -> None:
+        """Keep the cursor in a dict of the state that is not the one of the resource; before the first row."""
+        assert self._tracked is not None
+        self.tracker = self._tracked(place)
 
     @classmethod
     def from_existing_state(cls, resource_name: str, cursor_path: str) -> Self:

@@ -31,6 +31,7 @@ def refresh_source(schema: Schema, source: DltSource, state: dict[str, Any], mod
         return Refreshed(dropped=tuple(names))
     selected = source.selected_resources
     reset = [name for name, one in selected.items() if mode is not None or one.write_disposition == "replace"]
+    reset += _feeding(source, reset)
     for name in reset:
         of_source.get("resources", {}).pop(name, None)
     _prune(state, source.name, keep=there or bool(reset))
@@ -41,6 +42,17 @@ def refresh_source(schema: Schema, source: DltSource, state: dict[str, Any], mod
         return Refreshed(truncated=tuple(names))
     schema.drop_tables(names)
     return Refreshed(dropped=tuple(names))
+
+
+def _feeding(source: DltSource, reset: list[str]) -> set[str]:
+    """The resources whose items only those that are reset get: with their cursor where it was, nothing would come."""
+    feeding: dict[bool, set[str]] = {True: set(), False: set(source.selected_resources)}
+    for name, one in source.selected_resources.items():
+        parent = one._pipe.parent  # noqa: SLF001
+        while parent is not None:
+            feeding[name in reset].add(parent.name)
+            parent = parent.parent
+    return feeding[True] - feeding[False]
 
 
 def _tables_of(schema: Schema, resources: set[str]) -> list[str]:

@@ -18,6 +18,7 @@ from dlt.extract.decorators import resource
 from dlt.sources.filesystem import read_csv, read_json, read_jsonl, read_parquet
 from dlt.sources.filesystem.access import WEB, FilesystemConfiguration, file_system, fsspec_from_config, scheme_of
 from dlt.sources.filesystem.items import HAS_GLOB, PACKED, FileItemDict, glob_files
+from dlt.sources.filesystem.web import shown
 from dlt.sources.registry import KNOWN
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def files(text: str) -> list[DltResource]:
         ending = ending if ending in READERS else known or ending
         if ending not in READERS:
             raise ResourceError(
-                f"No reader is known for the file {file['file_url']}.",
-                found_by=text,
+                f"No reader is known for the file {shown(file['file_url'])}.",
+                found_by=shown(text),
                 hint=f"files may end in {', '.join(READERS)}, each packed or not; give a pattern that leaves others out",
             )
         groups.setdefault((table, ending), []).append(file)
@@ -68,7 +69,7 @@ def _listed(text: str) -> list[tuple[FileItemDict, str | None]]:
     scheme = scheme_of(text)
     if scheme in WEB and "*" not in text:
         fs, _ = file_system(text)
-        info = fs.info(text)
+        info = _info(fs, text)
         name = unquote(posixpath.basename(urlsplit(text).path.rstrip("/"))) or urlsplit(text).hostname or "data"
         (only,) = glob_files(fs, text, "")
         return [(FileItemDict({**only, "file_name": name}, fs), BY_TYPE.get(info.get("mimetype") or ""))]
@@ -83,6 +84,17 @@ def _listed(text: str) -> list[tuple[FileItemDict, str | None]]:
             logger.info("%s is left out: its name begins with %s.", item["file_url"], item["file_name"][0])
         else:
             found.append((item, None))
+    return found
+
+
+def _info(fs: Any, url: str) -> dict[str, Any]:
+    """What a web server tells of a file. ResourceError without what may be secret in the URL."""
+    try:
+        found: dict[str, Any] = fs.info(url)
+    except Exception as cause:  # noqa: BLE001 - it is told
+        text = (str(cause) or type(cause).__name__).replace(url, shown(url))
+        failed = ResourceError(f"{shown(url)} cannot be read: {text}", url=shown(url), hint="see whether it is there")
+        raise failed from None
     return found
 
 
@@ -106,16 +118,11 @@ def _split(name: str) -> tuple[str, str]:
 
 def _resource(text: str, table: str, ending: str, group: list[FileItemDict]) -> DltResource:
     reader = READERS[ending]
-    made: DltResource = resource(group, name="files", selected=False) | reader().with_name(table)
-    count = f"{len(group)} file(s)" if len(group) > 1 else _shown(group[0]["file_url"])
-    note = f"{_shown(text)!r}: {count}, {reader.name.removeprefix('_')} -> table {table}"
+    made: DltResource = resource([group], name="files", selected=False) | reader().with_name(table)
+    count = f"{len(group)} file(s)" if len(group) > 1 else shown(group[0]["file_url"])
+    note = f"{shown(text)!r}: {count}, {reader.name.removeprefix('_')} -> table {table}"
     logger.info("Recognised %s", note)
     return made.add_input({"kind": "filesystem", "recognised": note})
-
-
-def _shown(url: str) -> str:
-    """A URL without its query, which may be a signature."""
-    return url.partition("?")[0] if scheme_of(url) in WEB else url
 
 
 def database(url: str, tables: Sequence[str] | None) -> list[Any]:

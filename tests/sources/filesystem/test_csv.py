@@ -55,6 +55,9 @@ COLUMNS: dict[str, tuple[tuple[str, ...], str, list[Any]]] = {
     "ints, then floats": (("2", "1.5"), "double", [2.0, 1.5]),
     "big ints, then floats": (("9007199254740993", "1.5"), "string", ["9007199254740993", "1.5"]),
     "prices": (("12.50", "0.99"), "double", [12.5, 0.99]),
+    "fractions of one length": (("12.50", "0.99", "7"), "double", [12.5, 0.99, 7.0]),
+    "as Python writes floats": (("12.0", "0.125"), "double", [12.0, 0.125]),
+    "versions": (("1.1", "1.10"), "string", ["1.1", "1.10"]),
     "17 digits of a double": (("0.30000000000000004",), "double", [0.1 + 0.2]),
     "more digits than a double": (("0.1234567890123456789",), "string", ["0.1234567890123456789"]),
     "as a double is written": (("1.5e-07", "2.5"), "double", [1.5e-07, 2.5]),
@@ -64,7 +67,8 @@ COLUMNS: dict[str, tuple[tuple[str, ...], str, list[Any]]] = {
     "version numbers": (("1.2.3",), "string", ["1.2.3"]),
     "infinity": (("1.5", "inf"), "double", [1.5, float("inf")]),
     "a name": (("nan",), "string", ["nan"]),
-    "booleans": (("true", "False", "TRUE"), "bool", [True, False, True]),
+    "booleans": (("TRUE", "FALSE"), "bool", [True, False]),
+    "booleans spelt in several ways": (("true", "False", "TRUE"), "string", None),
     "yes": (("yes", "no"), "string", ["yes", "no"]),
     "0 and true": (("0", "true"), "string", ["0", "true"]),
     "instants": (("2024-01-02T03:04:05Z",), "timestamp[us, tz=UTC]", [dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)]),
@@ -115,6 +119,8 @@ LATE = {
     "number after nothing": ([""], "5", "int64"),
     "text after words": (["NA"], "x", "string"),
     "number after words": (["NA"], "5", "int64"),
+    "booleans of another spelling": (["true"], "FALSE", "string"),
+    "a longer fraction": (["1.1"], "1.10", "string"),
 }
 
 
@@ -200,6 +206,17 @@ def test_a_row_longer_than_a_block(monkeypatch):
 
     assert table["a"].to_pylist() == [1, 2]
     assert table["b"].to_pylist() == ["x", "y" * 100_000]
+
+
+CLOSED = ['1,"x"', '1,"x"\n', '1,""', '1,""\n', '1,""""', '1,"a""b"\n\n', '1,x"\n', '1,a"b', '1,"x\n"\r\n', "1,\n"]
+
+
+@pytest.mark.parametrize("row", CLOSED)
+def test_quotes_that_are_closed(row):
+    assert typed(f"a,b\n{row}").to_pylist() == [
+        {"a": 1, "b": text or (None if '"' not in row else "")}
+        for _, text in [next(csv.reader(io.StringIO(row, newline="")))]
+    ]
 
 
 # ---- the resource
@@ -392,6 +409,15 @@ def test_options_of_duckdb(own_folder):
 
 
 BROKEN: dict[str, tuple[bytes, str]] = {
+    "quote that is not closed": (b'a,b\n1,"x\n2,y\n3,z\n', "a quote is never closed"),
+    "quote at the end": (b'a,b\n1,"', "a quote is never closed"),
+    "quote in the names": (b'"a,b\n1,2\n', "a quote is never closed"),
+    "packed, a quote that is not closed": (gzip.compress(b'a,b\n1,"x\n2,y\n'), "a quote is never closed"),
+    "HTML": (b"<!DOCTYPE html><html></html>", "it is an HTML page"),
+    "old line ends": (b"a,b\r1,2\r", r"its lines end in \\r only"),
+    "long field beside a bad row": (b"a,b\n1," + b"x" * 140_000 + b"\n3,4,5\n", "Expected 2 columns, got 3"),
+    "other encoding": ("a,b\né,1\n".encode("latin-1"), r"encoding='latin-1'"),
+    "UTF-16": ("a,b\n1,2\n".encode("utf-16"), r"'utf-16'"),
     "short row": (b"a,b\n1,2\n3\n", "line 3: .*Expected 2 columns, got 1"),
     "long row": (b'a,b\n"1\n",2\n3,4,5\n', "line 4: .*Expected 2 columns, got 3"),
     "empty": (b"", "it is empty"),

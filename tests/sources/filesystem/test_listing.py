@@ -307,7 +307,7 @@ def test_incremental_notices_changed_and_simultaneous_files(own_folder, change):
 
 
 @pytest.mark.parametrize(
-    ("order", "expected"), [("asc", ["z", "m", "a"]), ("desc", ["a", "m", "z"]), (None, ["a", "m", "z"])]
+    ("order", "expected"), [("asc", ["z", "m", "a"]), ("desc", ["a", "m", "z"]), (None, ["z", "m", "a"])]
 )
 def test_row_order_sorts_the_listing(own_folder, order, expected):
     write(own_folder / "data", "z", "m", "a")
@@ -535,3 +535,11 @@ def test_urls_of_files(bucket):
     path, url = URLS[bucket]
 
     assert url_of(Store(), path, scheme_of(bucket)) == url
+
+
+def test_pipes_are_no_files(own_folder, caplog):
+    write(own_folder / "data", "a.jsonl")
+    os.mkfifo(own_folder / "data" / "b.jsonl")
+
+    assert listed("data") == ["a.jsonl"]
+    assert "b.jsonl is left out: it is no file" in caplog.text

@@ -7,6 +7,7 @@ import gzip
 import http.server
 import json
 import threading
+import traceback
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile
 
 import dlt
-from dlt.errors import MissingExtra, ResourceError, StepFailed
+from dlt.errors import ConfigError, MissingExtra, ResourceError, StepFailed
 from dlt.sources.filesystem import filesystem, read_csv, read_csv_duckdb, read_json, read_jsonl, read_parquet
 from dlt.sources.filesystem.rows import PIECE
 
@@ -118,6 +119,15 @@ DOCUMENTS: dict[str, tuple[str, dict[str, Any], list[Any]]] = {
     "big int": (f'[{{"a": {2**80}}}]', {}, [{"a": 2**80}]),
     "a document a line": ('{"a": 1}\n{"a": 2}\n', {}, [{"a": 1}, {"a": 2}]),
     "empty list": ("[]", {}, []),
+    "empty list within": ('{"rows": []}', {"data_path": "rows"}, []),
+    "no list within": ('{"rows": null}', {"data_path": "rows"}, []),
+    "nothing to go through": ('{"x": []}', {"data_path": "x[*].rows"}, []),
+    "one list": ('{"x": [{"rows": [{"a": 1}]}]}', {"data_path": "x[*].rows"}, [{"a": 1}]),
+    "two lists": (
+        '{"x": [{"rows": [{"a": 1}]}, {"rows": [{"a": 2}]}]}',
+        {"data_path": "x[*].rows"},
+        [{"a": 1}, {"a": 2}],
+    ),
 }
 
 
@@ -127,6 +137,58 @@ def test_json_documents(own_folder, kind):
     write("a.json", text)
 
     assert list(filesystem("data") | read_json(**options)) == rows
+
+
+@pytest.mark.parametrize("path", ["row", "$.x.row", "row[*].v", "x[*].v"])
+def test_a_path_where_nothing_is(own_folder, path):
+    write("a.json", '{"x": [{"rows": []}], "rows": [{"v": 1}]}')
+
+    with pytest.raises(ResourceError, match=r"a\.json .*there is nothing at the path"):
+        list(filesystem("data") | read_json(data_path=path))
+
+
+def test_a_line_that_is_too_deep_is_named(own_folder):
+    write("a.jsonl", '{"a": 1}\n' + "[" * 200_000 + "\n")
+
+    with pytest.raises(ResourceError, match=r"a\.jsonl cannot be read as JSON lines"):
+        list(filesystem("data") | read_jsonl())
+
+
+SIZES = [
+    (read_csv, "chunksize"),
+    (read_csv_duckdb, "chunk_size"),
+    (read_json, "chunksize"),
+    (read_jsonl, "chunksize"),
+    (read_parquet, "chunksize"),
+]
+
+
+@pytest.mark.parametrize("size", [0, -1])
+@pytest.mark.parametrize(("reader", "name"), SIZES)
+def test_pages_have_a_size(own_folder, reader, name, size):
+    write("a.x", "a\n1\n")
+
+    with pytest.raises(ConfigError, match=f"{name}={size} is no number of one or more"):
+        list(filesystem("data") | reader(on_bad_file="skip", **{name: size}))
+
+
+def test_an_archive_is_told(own_folder):
+    write("a.tar.gz", gzip.compress(b"a\n1\n"))
+
+    with pytest.raises(ResourceError, match=r"a\.tar\.gz cannot be read as CSV: it is an archive"):
+        list(filesystem("data") | read_csv())
+
+
+@pytest.mark.parametrize("use_pyarrow", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+def test_parquet_columns_of_one_name(own_folder, nested, use_pyarrow):
+    columns = [pa.array([1]), pa.array([2]), pa.array([[1]] if nested else [3])]
+    write("a.parquet", pa.Table.from_arrays(columns, ["a", "a", "l"]))
+
+    found = list(filesystem("data") | read_parquet(use_pyarrow=use_pyarrow))
+
+    rows = found[0].to_pylist() if use_pyarrow else found
+    assert rows == [{"a": 1, "a.1": 2, "l": [1] if nested else 3}]
 
 
 @pytest.mark.parametrize("text", ['{"a": 1', '{"a": 1}\n{"a"', "", "nonsense"])
@@ -317,6 +379,8 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     files: ClassVar[dict[str, tuple[str, bytes]]] = {}
     heads = True
+    failing: ClassVar[list[int]] = []
+    asked: ClassVar[list[str]] = []
 
     def do_HEAD(self) -> None:
         self.answer(body=False)
@@ -325,6 +389,10 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.answer(body=True)
 
     def answer(self, *, body: bool) -> None:
+        self.asked.append(self.path)
+        if (code := self.failing.pop(0) if self.failing else None) is not None:
+            self.send_error(code)
+            return
         found = self.files.get(self.path)
         if found is None or (not body and not self.heads):
             self.send_error(404 if found is None else 405)
@@ -346,6 +414,9 @@ class Server(http.server.BaseHTTPRequestHandler):
 def web(monkeypatch) -> Iterator[str]:
     monkeypatch.setattr(Server, "files", {})
     monkeypatch.setattr(Server, "heads", True)
+    monkeypatch.setattr(Server, "failing", [])
+    monkeypatch.setattr(Server, "asked", [])
+    monkeypatch.setattr("dlt.sources.filesystem.web.WAITS", (0.0, 0.0))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -395,3 +466,49 @@ def test_json_of_a_web_server(web):
 
     assert tables() == {"items": [(1,)]}
     assert f"Recognised '{web}/items': {web}/items, read_json -> table items" in str(info)
+
+
+def test_a_single_file_of_a_web_server(web):
+    Server.files["/a.csv?token=hidden"] = ("text/csv", b"a\n1\n")
+
+    assert list(filesystem(f"{web}/a.csv?token=hidden") | read_csv()) == [{"a": 1}]
+
+
+def test_a_server_that_fails_is_asked_again(web):
+    Server.files["/a.csv"] = ("text/csv", b"a\n1\n")
+    Server.failing[:] = [500, 503]
+
+    assert list(filesystem(f"{web}/a.csv") | read_csv()) == [{"a": 1}]
+
+
+@pytest.mark.parametrize("code", [403, 404, 500])
+@pytest.mark.parametrize("how", ["one line", "source", "while reading"])
+def test_what_is_secret_in_a_url_is_not_told(web, code, how):
+    url = f"{web}/a.csv?sig=hidden"
+    Server.files["/a.csv?sig=hidden"] = ("text/csv", b"a\n1\n")
+    if how == "while reading":
+        (data,) = (dlt.resource([list(filesystem(url))], name="files") | read_csv(on_bad_file="skip"),)
+    else:
+        data = url if how == "one line" else filesystem(url) | read_csv()
+    Server.failing[:] = [code] * 50
+    if (how, code) == ("source", 404):
+        pytest.skip("nothing is listed, which is a warning")
+
+    with pytest.raises(Exception, match=r"a\.csv\?\*\*\*") as raised:
+        dlt.pipeline("p", destination="duckdb").run(data)
+
+    assert "hidden" not in "".join(traceback.format_exception(raised.value))
+    assert str(code) in str(raised.value)
+
+
+def test_the_quarantine_has_no_secrets_of_urls(web):
+    Server.files["/a.csv?sig=hidden"] = ("text/csv", b"a,b\n1\n")
+
+    dlt.pipeline("p", destination="duckdb").run(
+        filesystem(f"{web}/a.csv?sig=hidden") | read_csv(on_bad_file="skip"), table_name="t"
+    )
+
+    with duckdb.connect("p.duckdb") as connection:
+        (entry,) = connection.execute("SELECT detail, row FROM p_dataset._dlt_quarantine").fetchall()
+    assert "a.csv?***" in entry[0]
+    assert "hidden" not in str(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from dlt.extract.state import ACTIVE
 from dlt.sources.filesystem.access import FilesystemConfiguration, fsspec_filesystem, fsspec_from_config
 from dlt.sources.filesystem.items import FileItem, FileItemDict, glob_files
 from dlt.sources.filesystem.rows import (
+    TextColumns,
+    at_least_one,
     csv_rows,
     duckdb_rows,
     json_rows,
@@ -24,6 +27,7 @@ from dlt.sources.filesystem.rows import (
     parquet_rows,
     read_files,
 )
+from dlt.sources.filesystem.web import shown
 
 logger = logging.getLogger("dlt")
 
@@ -70,17 +74,20 @@ def filesystem(
     incremental: Incremental[Any] | None = None,
     fetch_file_info: bool = False,
 ) -> Iterator[list[FileItemDict]]:
-    """The files of a bucket, sorted by path, or by the cursor of an incremental with a row_order.
+    """The files of a bucket, sorted by path, or by the cursor of an incremental with a row_order; by modification_date
+    oldest first, so that rows of newer files come later.
 
     bucket_url: a path, or a URL such as s3://bucket/folder, gs://, az://, sftp://, https://. credentials: of the scheme,
     or an fsspec file system. file_glob: which paths below it, `**` for any folders. files_per_page: how many travel
     together. extract_content: read each file into `file_content`. kwargs, client_kwargs: for fsspec. incremental: only new
     files, by "modification_date", "file_url" or "file_name". fetch_file_info: ask for each file what listing does not tell.
     """
+    at_least_one("files_per_page", files_per_page)
     fs, _ = fsspec_from_config(_configuration(bucket_url, credentials, kwargs, client_kwargs))
     listed = glob_files(fs, bucket_url, file_glob, fetch_file_info)
     files: Iterable[FileItemDict] = (FileItemDict(item, fs) for item in listed)
-    if incremental is not None and incremental.row_order is not None:
+    if incremental is not None:
+        _remember_apart(incremental, bucket_url, file_glob)
         files = _sorted(files, incremental)
     page: list[FileItemDict] = []
     file = None
@@ -94,11 +101,37 @@ def filesystem(
     if page:
         yield page
     if file is None:
-        logger.warning("filesystem: there is no file %s in %s.", file_glob, bucket_url)
+        logger.warning("filesystem: there is no file %s in %s.", file_glob, shown(bucket_url))
 
 
-def _sorted(files: Iterable[FileItemDict], incremental: Incremental[Any]) -> list[FileItemDict]:
+def _remember_apart(incremental: Incremental[Any], bucket_url: str, file_glob: str) -> None:
+    """Let each folder and glob have a cursor of its own, else files of one that are older than those of another would be
+    left out. The first one has that of the resource, as in states that dlt 1.x wrote."""
+    state = incremental.tracker.state if incremental.tracker is not None else None
+    if state is None:
+        return
+    place = hashlib.sha256(f"{bucket_url}\n{file_glob}".encode()).hexdigest()[:16]  # URLs may have secrets
+    if state.setdefault("listing", place) == place:
+        return
+    others = state.setdefault("listings", {})
+    if place not in others:
+        logger.warning(
+            "filesystem: no cursor is known of %s in %s, as there is one of another bucket_url or file_glob. All of its "
+            "files are new.",
+            file_glob,
+            shown(bucket_url),
+        )
+    incremental.remember_in(others.setdefault(place, {}))
+
+
+def _sorted(files: Iterable[FileItemDict], incremental: Incremental[Any]) -> Iterable[FileItemDict]:
     path = incremental.cursor_path
+    if incremental.row_order is None:
+        if path != "modification_date":
+            return files
+        files = list(files)
+        known = all(file["modification_date"] is not None for file in files)
+        return sorted(files, key=lambda file: file["modification_date"]) if known else files
     try:
         return sorted(files, key=lambda file: file[path], reverse=incremental.row_order == "desc")
     except (KeyError, TypeError) as cause:
@@ -150,8 +183,11 @@ def _read_csv(
     listed in the quarantine.
     """
 
+    at_least_one("chunksize", chunksize)
+    texts = TextColumns()
+
     def read(file: FileItemDict) -> Iterator[Any]:
-        return pandas_rows(file, chunksize, pandas_kwargs) if pandas_kwargs else csv_rows(file, chunksize)
+        return pandas_rows(file, chunksize, pandas_kwargs) if pandas_kwargs else csv_rows(file, chunksize, texts)
 
     yield from read_files(items, read, "CSV", on_bad_file)
 
@@ -165,6 +201,8 @@ def _read_csv_duckdb(
 ) -> Iterator[Any]:
     """The rows of CSV files as DuckDB reads them, with a connection of its own. duckdb_kwargs: of its `read_csv`; filename
     adds a column with the URL of the file. use_pyarrow: record batches of `chunk_size` rows."""
+    if chunk_size is not None:
+        at_least_one("chunk_size", chunk_size)
     try:
         import duckdb
     except ImportError as absent:
@@ -179,6 +217,7 @@ def _read_csv_duckdb(
 
 def _read_jsonl(items: Iterable[FileItemDict], chunksize: int = 1000, on_bad_file: str = "fail") -> Iterator[Any]:
     """The rows of files of JSON lines, in pages of `chunksize`."""
+    at_least_one("chunksize", chunksize)
     yield from read_files(items, lambda file: jsonl_rows(file, chunksize), "JSON lines", on_bad_file)
 
 
@@ -187,6 +226,7 @@ def _read_json(
 ) -> Iterator[Any]:
     """The rows of JSON documents, each held in memory: the items of a list, else the document. data_path: the JSON path of
     the rows in the document."""
+    at_least_one("chunksize", chunksize)
     yield from read_files(items, lambda file: json_rows(file, chunksize, data_path), "JSON", on_bad_file)
 
 
@@ -195,6 +235,7 @@ def _read_parquet(
 ) -> Iterator[Any]:
     """The rows of Parquet files. Nested values become Python objects and get tables of their own; with use_pyarrow record
     batches of `chunksize` rows are passed on, whose nested values stay in their column."""
+    at_least_one("chunksize", chunksize)
     yield from read_files(
         items, lambda file: parquet_rows(file, chunksize, use_pyarrow=use_pyarrow), "Parquet", on_bad_file
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import mimetypes
 import os
 import posixpath
@@ -13,10 +14,13 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, NotRequired, Self, TypedDict
 
 from dlt.errors import ConfigError, FatalError
-from dlt.sources.filesystem.access import file_system, is_local, scheme_of, url_of
+from dlt.sources.filesystem.access import WEB, file_system, is_local, scheme_of, url_of
+
+logger = logging.getLogger("dlt")
 
 # signs at the beginning of a file -> what it is packed with
 MAGIC = {
@@ -192,6 +196,9 @@ def glob_files(
     for path, known in sorted(found.items()):
         if known.get("type") == "directory":
             continue
+        if real is not None and Path(path).is_fifo():  # reading from a pipe would wait for ever
+            logger.warning("%s is left out: it is no file.", path)
+            continue
         info = {**known, **fs_client.info(path)} if fetch_file_info else known
         relative = _relative(path, root)
         if relative is None or (real is not None and not _inside(_real(path, known, real_folder), real)):
@@ -200,6 +207,8 @@ def glob_files(
                 bucket_url=bucket_url,
                 hint="give the folder that it is in as bucket_url",
             )
+        if scheme_of(bucket_url) in WEB:
+            relative = relative.partition("?")[0]
         yield _item(url_of(fs_client, path, scheme_of(bucket_url)), relative, info)
 
 

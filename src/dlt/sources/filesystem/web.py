@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import io
+import posixpath
+import time
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from dlt.errors import MissingExtra
 
 HEADERS = {"User-Agent": "dlt"}
 NOT_ALLOWED = (403, 405, 501)  # answers to HEAD of servers that only know GET
+AGAIN = (429, 500, 502, 503, 504)  # answers after which a request is made again
+WAITS = (0.5, 2.0)  # seconds
+
+
+def shown(url: str) -> str:
+    """A URL of a web server without its login and its query, which may be secret."""
+    parts = urlsplit(url) if "://" in url else None
+    if parts is None or parts.scheme.lower() not in ("http", "https"):
+        return url
+    login, at, host = parts.netloc.rpartition("@")
+    return urlunsplit(
+        parts._replace(netloc=f"***@{host}" if at and login else parts.netloc, query="***" if parts.query else "")
+    )
 
 
 class WebFiles:
@@ -31,13 +47,7 @@ class WebFiles:
 
     def info(self, url: str) -> dict[str, Any]:
         """What the server tells of a file. FileNotFoundError when there is none."""
-        try:
-            answer = self._ask(url, "HEAD")
-        except HTTPError as refused:
-            if refused.code not in NOT_ALLOWED:
-                raise
-            answer = self._ask(url, "GET")
-        with answer:
+        with self._ask(url, "HEAD", NOT_ALLOWED) or self._ask(url, "GET") as answer:
             size = answer.headers.get("Content-Length")
             packed = answer.headers.get("Content-Encoding")
             return {
@@ -51,7 +61,7 @@ class WebFiles:
     def open(self, url: str, mode: str = "rb") -> Any:
         """The file, to be read from its beginning to its end."""
         if mode != "rb":
-            raise PermissionError(f"{url} can only be read.")
+            raise PermissionError(f"{shown(url)} can only be read.")
         return io.BufferedReader(_Body(self._ask(url, "GET")), 1 << 16)
 
     def cat_file(self, url: str) -> bytes:
@@ -61,20 +71,36 @@ class WebFiles:
         return data
 
     def glob(self, url: str, detail: bool = True) -> dict[str, Any]:  # noqa: ARG002 - as fsspec asks
-        """Not without a package that reads index pages."""
+        """The file itself where the glob is that of no one; else not without a package that reads index pages."""
+        root, _, pattern = url.rpartition("/")
+        if pattern in ("*", "**") and posixpath.splitext(urlsplit(root).path)[1]:
+            return {root: self.info(root)}
         raise MissingExtra(
             "Looking for files on a web server needs the package aiohttp.",
-            url=url,
+            url=shown(url),
             hint='give the URL of one file, or pip install "aiohttp"',
         )
 
-    def _ask(self, url: str, method: str) -> Any:
-        try:
-            return urlopen(Request(url, headers=self.headers, method=method), timeout=self.timeout)  # noqa: S310 - the scheme was checked
-        except HTTPError as refused:
-            if refused.code in (404, 410):
-                raise FileNotFoundError(f"{url}: {refused}") from refused
-            raise
+    def _ask(self, url: str, method: str, unknown: tuple[int, ...] = ()) -> Any:
+        """The answer; None when it says that the method is not known. Errors that pass are waited for."""
+        request = Request(url, headers=self.headers, method=method)  # noqa: S310 - the scheme was checked
+        for wait in (*WAITS, None):
+            try:
+                return urlopen(request, timeout=self.timeout)  # noqa: S310 - see above
+            except HTTPError as refused:
+                refused.close()
+                if refused.code in unknown:
+                    return None
+                kind = {401: PermissionError, 403: PermissionError, 404: FileNotFoundError, 410: FileNotFoundError}
+                failed: Exception = kind.get(refused.code, ConnectionError)(f"{shown(url)}: {refused}")
+                passes = refused.code in AGAIN
+            except (URLError, OSError) as refused:
+                failed = ConnectionError(f"{shown(url)}: {getattr(refused, 'reason', refused)}")
+                passes = True
+            if wait is None or not passes:
+                raise failed
+            time.sleep(wait)
+        return None
 
 
 class _Body(io.RawIOBase):
