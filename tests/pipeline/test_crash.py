@@ -40,7 +40,7 @@ def test_killed_at_some_places() -> None:
 
 @pytest.mark.slow
 def test_the_script_notices_a_load_that_is_done_twice() -> None:
-    found = killed("append", "calls", "27", "3", "2", "sabotage")
+    found = killed("append", "calls", "33", "2", "2", "sabotage")
 
     assert 3 <= found["killed"] < 10
     assert found["wrong"]
