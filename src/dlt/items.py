@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,14 +65,14 @@ class RefusedRows(list[Any]):
         self.why: list[tuple[Any, Any, str]] = []
 
 
-class PagedRows:
+class PagedRows(ABC):
     """Rows that code of the user sees as pages of dicts when it looks at them, and that need not become dicts otherwise."""
 
     num_rows: int
 
+    @abstractmethod
     def pages(self) -> Iterator[list[dict[str, Any]]]:
         """The rows as dicts."""
-        raise NotImplementedError
 
 
 class JsonRows(PagedRows):

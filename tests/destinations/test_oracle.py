@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 import dlt
 from dlt.destinations import duckdb, memory
-from dlt.destinations.registry import DESTINATIONS
 from dlt.load.plan import plan
 from dlt.load.steps import Applied, Copy, Merge, Replace, Step, Truncate
 from dlt.package.manifest import NORMALIZED, Manifest
@@ -260,8 +259,6 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Destin
         return lambda: duckdb(":memory:").bind("p")
     if name == "postgres":
         return in_postgres(request.getfixturevalue("postgres"))
-    if "sqlalchemy" not in DESTINATIONS:
-        pytest.skip("there is no destination sqlalchemy")
     return by_sqlalchemy(f"sqlite:///{tmp_path}" if name == "sqlite" else request.getfixturevalue("mysql"))
 
 

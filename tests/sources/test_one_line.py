@@ -199,7 +199,6 @@ def test_frames(own_folder, made):
 
 @pytest.fixture
 def shop(own_folder) -> str:
-    pytest.importorskip("sqlalchemy")
     with sqlite3.connect("shop.db") as connection:
         for name in ("orders", "items"):
             connection.execute(f"CREATE TABLE {name} (id INTEGER, name TEXT)")
@@ -223,7 +222,6 @@ def test_tables_of_a_database(shop):
 
 
 def test_a_password_is_not_shown(own_folder, monkeypatch):
-    pytest.importorskip("sqlalchemy")
     made = dlt.source(lambda: [dlt.resource([1], name=f"t{number}") for number in range(12)], name="db")()
     monkeypatch.setattr("dlt.sources.sql_database.sql_database", lambda *_args, **_kwargs: made)
 

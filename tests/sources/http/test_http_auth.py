@@ -260,8 +260,8 @@ def test_11_2_oauth_from_the_configuration(server, monkeypatch):
 
 
 def test_11_2_jwt(server):
-    rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
     from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256
 
