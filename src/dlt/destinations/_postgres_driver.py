@@ -17,6 +17,7 @@ from dlt.destinations._postgres_copy import HEAD, TAIL, chunks, is_direct
 from dlt.destinations._read import batches_of, schema_of
 from dlt.errors import ConfigError, DestinationRefused, DltError, LedgerError, RetryableError
 from dlt.schema.model import Table
+from dlt.sql.drivers import shown
 
 if TYPE_CHECKING:
     import psycopg
@@ -356,7 +357,7 @@ def translated(sql: str, table: str | None = None) -> Iterator[None]:
             text = ". ".join(filter(None, (diag.message_primary, diag.message_detail)))
         if sql.startswith("connecting to "):
             _raise_unconnected(sql, text, code, error)
-        statement = sql if len(sql) < 500 else sql[:500] + " ..."
+        statement = shown(sql)
         lost = not code and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
         at_once = code in ("23505", "XX000") and any(one in text for one in AT_ONCE)
         if lost or at_once or code in AGAIN or code.startswith(LOST):

@@ -20,6 +20,7 @@ from dlt.destinations._read import batches_of, schema_of
 from dlt.destinations._sqlalchemy_dialects import inspected
 from dlt.errors import DestinationRefused, DltError, LedgerError, PlanError, RetryableError
 from dlt.schema.model import Column, Table
+from dlt.sql.drivers import shown
 from dlt.sql.session import SqlSession
 
 if TYPE_CHECKING:
@@ -377,7 +378,7 @@ def translated(sql: str, table: str | None = None) -> Iterator[None]:
             error.context.setdefault("table", table)
         raise
     except SQLAlchemyError as error:
-        statement = sql if len(sql) < 500 else sql[:500] + " ..."
+        statement = shown(sql)
         if not isinstance(error, DBAPIError):
             raise DestinationRefused(str(error), table=table, statement=statement) from error
         text, cause = str(error.orig), error.orig or error  # the cause shows no rows

@@ -310,6 +310,11 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def shown(sql: str) -> str:
+    """A statement as errors show it."""
+    return sql if len(sql) < 500 else sql[:500] + " ..."
+
+
 @contextmanager
 def translated(sql: str, table: str | None = None) -> Iterator[None]:
     """Errors of DuckDB as ours: RetryableError for locks, conflicts and full disks, ConfigError for a file that is open in
@@ -324,7 +329,7 @@ def translated(sql: str, table: str | None = None) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         text = str(error)
-        statement = sql if len(sql) < 500 else sql[:500] + " ..."
+        statement = shown(sql)
         hint: str | None = None
         if "No space left on device" in text or "database has been invalidated" in text:
             hint = "free some space on the disk of the database, then run again: nothing of this load was committed"
